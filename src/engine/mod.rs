@@ -53,7 +53,8 @@
 //!
 //! **Publishing.** Customers touched in a tick are scored at its end, and published if the score moved by `step` since it was
 //! last published, or the layer changed. A score that falls by itself is published at the first multiple of
-//! `decay_tick_ms` at which it fell by a step. Changes of one flush are ordered by the hash of the customer's id. Percentile: share of published
+//! `decay_tick_ms` at which it fell by a step; the layer is looked at only then, too. The cause is the last touch of the tick: an
+//! event touches its actor, then direct, then indirect creditors, then the owner of the code used. Changes of one flush are ordered by the hash of the customer's id. Percentile: share of published
 //! scores that are lower, before the flush.
 //!
 //! **Evidence** (issue-sized, not here yet): e-values and placebo will live in `evidence.rs`, fed from the same touch.
