@@ -1,6 +1,7 @@
 //! Outputs → bytes: keys, values and CloudEvents headers, collected in an outbox, with the digest that chains them.
 
-use super::decode::{RawRecord, Reject};
+use super::decode::RawRecord;
+use super::reason::Reject;
 use crate::engine::Engine;
 use crate::event::{Output, Rejected, Time};
 

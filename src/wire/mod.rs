@@ -2,6 +2,13 @@
 
 mod decode;
 mod encode;
+mod fields;
+mod mapping;
+mod number;
+mod read;
+mod reason;
+mod time;
 
-pub use decode::{DecodeOptions, Decoder, FieldMapping, RawRecord, Reject};
+pub use decode::{DecodeOptions, Decoder, FieldMapping, RawRecord};
 pub use encode::{Digest, EncodeOptions, Encoder, JournalEntry, OutRecord, OutTopic, Outbox};
+pub use reason::{Reason, Reject};
