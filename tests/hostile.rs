@@ -17,7 +17,7 @@ const LOG_TIME: i64 = 1_772_366_700_000;
 
 fn decoder() -> Decoder {
     let rates = vec![("USD".to_owned(), "0.92".to_owned()), ("JPY".to_owned(), "0.0062".to_owned())];
-    Decoder::new(&DecodeOptions { rates, ..DecodeOptions::default() }).unwrap()
+    Decoder::new(&DecodeOptions { rates, ..DecodeOptions::default() }).expect("the options make sense")
 }
 
 fn sample(topic: Topic) -> &'static str {
@@ -85,7 +85,7 @@ fn told(chunk: &Chunk, index: usize) -> String {
 fn with(sample: &str, field: &str, json: &str) -> String {
     let mut fields: Vec<(String, String)> =
         serde_json::from_str::<BTreeMap<String, Box<serde_json::value::RawValue>>>(sample)
-            .unwrap()
+            .expect("samples are objects")
             .into_iter()
             .map(|(key, value)| (key, value.get().to_owned()))
             .filter(|(key, _)| key != field)
@@ -346,8 +346,10 @@ fn keys_and_headers_are_kept_when_there_are_any() {
 fn mutate(rng: &mut SmallRng, sample: &str) -> Vec<u8> {
     let mut bytes = sample.as_bytes().to_vec();
     let at = |rng: &mut SmallRng, bytes: &[u8]| rng.random_range(0..bytes.len().max(1));
-    let keys: Vec<String> =
-        serde_json::from_str::<BTreeMap<String, serde_json::Value>>(sample).unwrap().into_keys().collect();
+    let keys: Vec<String> = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(sample)
+        .expect("samples are objects")
+        .into_keys()
+        .collect();
     let key = &keys[rng.random_range(0..keys.len())];
     let swapped =
         ["null", "true", "-1", "\"\"", "[]", "{}", "1e400", "\"x\"", "0.1234567", "99999999999999999999", "NaN"];
