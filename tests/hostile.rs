@@ -1,7 +1,7 @@
 //! Input comes from anybody: every record is either an event or is refused with its own reason, and harms no other.
 
 use bellwether::event::{Body, Chunk, Position, Time, Topic};
-use bellwether::wire::{DecodeOptions, Decoder, RawRecord, Reason, Reject};
+use bellwether::wire::{DecodeOptions, Decoder, FieldMapping, RawRecord, Reason, Reject};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -460,5 +460,35 @@ proptest! {
         let Body::Follow { follower, .. } = chunk.records[0].body else { panic!("a follow") };
         prop_assert_eq!(chunk.text(follower), id);
         prop_assert_eq!(chunk.records[0].at, Time(1_772_366_400_000));
+    }
+}
+
+#[test]
+fn the_foreign_example_decodes() {
+    let text = std::fs::read_to_string("config/examples/foreign.toml").unwrap();
+    let example: BTreeMap<String, BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>> =
+        toml::from_str(&text).unwrap();
+    let mappings = Topic::ALL.map(|topic| {
+        let paths = example["input"]["mapping"].get(topic.name())?;
+        Some(FieldMapping { paths: paths.clone().into_iter().collect() })
+    });
+    let decoder = Decoder::new(&DecodeOptions { mappings, ..DecodeOptions::default() }).unwrap();
+    let mut chunk = Chunk::default();
+    for line in std::fs::read_to_string("config/examples/foreign.ndjson").unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let topic = Topic::ALL.into_iter().find(|topic| topic.name() == line["topic"]).unwrap();
+        let value = line["value"].to_string();
+        let position = Position { topic, partition: 0, offset: 0 };
+        let raw = RawRecord { position, key: None, value: Some(value.as_bytes()), headers: vec![], timestamp_ms: None };
+        decoder.decode(&raw, &mut chunk).unwrap();
+    }
+    let expected = [
+        "Time(1772366400000) F-1 17 4 true",
+        "Time(1772366700000) 0b9c 4 90071 lamp-3 home 39.90 None",
+        "Time(1772388300000) 0b9d 17 90072 lamp-3 home 39.90 None",
+    ];
+    for (index, expected) in expected.iter().enumerate() {
+        let told = told(&chunk, index);
+        assert!(told.starts_with(expected), "{told}");
     }
 }
