@@ -466,8 +466,8 @@ proptest! {
 #[test]
 fn the_foreign_example_decodes() {
     let text = std::fs::read_to_string("config/examples/foreign.toml").unwrap();
-    let example: BTreeMap<String, BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>> =
-        toml::from_str(&text).unwrap();
+    type Table<T> = BTreeMap<String, T>;
+    let example: Table<Table<Table<Table<String>>>> = toml::from_str(&text).unwrap();
     let mappings = Topic::ALL.map(|topic| {
         let paths = example["input"]["mapping"].get(topic.name())?;
         Some(FieldMapping { paths: paths.clone().into_iter().collect() })

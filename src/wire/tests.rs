@@ -1,4 +1,5 @@
 //! The room as a whole: what is written against what is documented.
+#![allow(clippy::unwrap_used, reason = "a test may panic, also in the functions that it shares")]
 
 use super::fields::Field;
 use super::*;
@@ -349,7 +350,7 @@ fn the_schema_command_writes_files_and_names_unknown_topics() {
 
 /// The first keyword of a schema that a value violates. Knows the keywords that our schemas use, `pattern` excepted.
 fn violation(schema: &Value, value: &Value) -> Option<String> {
-    let Some(schema) = schema.as_object() else { return None };
+    let schema = schema.as_object()?;
     let broken = schema.iter().find(|(keyword, rule)| !holds(keyword, rule, schema, value));
     broken.map(|(keyword, rule)| format!("{keyword} {rule} does not hold for {value}"))
 }
