@@ -338,9 +338,9 @@ fn collect_references(value: &Value, found: &mut Vec<String>) {
 #[test]
 fn the_schema_command_writes_files_and_names_unknown_topics() {
     let directory = tempfile::tempdir().unwrap();
-    let out = Some(directory.path().join("schemas"));
-    schema_command(&SchemaArgs { out: out.clone(), ..SchemaArgs::default() }).unwrap();
-    let written = std::fs::read_to_string(out.unwrap().join("commerce.purchases.schema.json")).unwrap();
+    let out = directory.path().join("schemas");
+    schema_command(&SchemaArgs { out: Some(out.clone()), ..SchemaArgs::default() }).unwrap();
+    let written = std::fs::read_to_string(out.join("commerce.purchases.schema.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), schema("commerce.purchases"));
     let unknown = SchemaArgs { topic: Some("commerce.returns".to_owned()), ..SchemaArgs::default() };
     let failure = schema_command(&unknown).unwrap_err();
