@@ -37,7 +37,7 @@ pub struct Customer {
     pub cause: Cause,
     pub at: Time,
     /// The last changes, oldest first, the latest included; at most [`RECENT_MAX`].
-    pub recent: Vec<Recent>,
+    pub recent: Box<[Recent]>,
 }
 
 /// A customer's standing in one category.
@@ -193,7 +193,7 @@ impl Customer {
             audience: 0,
             cause: Cause::Decay,
             at: change.at,
-            recent: Vec::with_capacity(1),
+            recent: Box::default(),
         };
         customer.take(changed, categories);
         customer
@@ -219,10 +219,13 @@ impl Customer {
         self.audience = change.audience;
         self.cause.clone_from(&change.cause);
         self.at = change.at;
-        if self.recent.len() == RECENT_MAX {
-            self.recent.remove(0);
+        // Exactly as long as needed: most customers change once or twice, and a spare entry each would be gigabytes.
+        let mut recent = mem::take(&mut self.recent).into_vec();
+        if recent.len() == RECENT_MAX {
+            recent.remove(0);
         }
-        self.recent.push(Recent {
+        recent.reserve_exact(1);
+        recent.push(Recent {
             at: change.at,
             score: change.score,
             previous_score: change.previous_score,
@@ -232,6 +235,7 @@ impl Customer {
                 Cause::Decay => None,
             },
         });
+        self.recent = recent.into_boxed_slice();
         mem::replace(&mut self.categories, categories)
     }
 }
@@ -259,7 +263,7 @@ mod tests {
     /// A customer with a 12-byte id, a 36-byte event id, one category and two changes: 400 bytes at most.
     #[test]
     fn an_ordinary_customer_fits_400_bytes() {
-        let heap = (16 + 12) + 40 + mem::size_of::<CategoryStanding>() + 4 * mem::size_of::<Recent>();
+        let heap = (16 + 12) + 40 + mem::size_of::<CategoryStanding>() + 2 * mem::size_of::<Recent>();
         let index = 8 + 6;
         let total = mem::size_of::<Customer>() + heap + index;
         assert!(total <= 400, "{total} bytes, {} of them the struct", mem::size_of::<Customer>());
