@@ -1,6 +1,8 @@
 //! The HTTP interface over a real socket: answers, problems, the token, the stream, metrics, OpenAPI.
 
-use bellwether::engine::{Effects, Totals};
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+use bellwether::engine::{Effects, Engine, Params, Totals};
 use bellwether::event::*;
 use bellwether::http::{Health, Phase, ROUTES, Server, start};
 use bellwether::metrics::{EpochFigures, Metrics, OutputFigures};
@@ -467,4 +469,50 @@ fn readers_see_whole_epochs() {
         }
         assert!(reader.join().unwrap() > 0);
     });
+}
+
+/// What the engine makes of `c1` buying a book and, a day later, nine followers doing the same.
+#[test]
+fn the_engine_s_own_effects_are_seen() {
+    let fixture = Fixture::new(None);
+    let mut chunk = Chunk::default();
+    let follows = (2..=10).map(|follower| (Topic::Follows, 0, follower));
+    let purchases = (1..=10).map(|buyer| (Topic::Purchases, if buyer == 1 { 1 } else { 1 + i64::from(buyer) }, buyer));
+    for ((topic, hour, customer), offset) in follows.chain(purchases).zip(0..) {
+        let actor = chunk.push_text(&format!("c{customer}"));
+        let other = chunk.push_text("c1");
+        let [product, category] = ["b1", "books"].map(|text| chunk.push_text(text));
+        let unique = chunk.push_text(&format!("e{offset}"));
+        let body = match topic {
+            Topic::Follows => Body::Follow { follower: actor, followee: other, follows: true },
+            _ => Body::Purchase(Purchase {
+                customer: actor,
+                order: unique,
+                product,
+                category,
+                amount: Money(100_000),
+                referral_code: None,
+            }),
+        };
+        let position = Position { topic, partition: 0, offset };
+        let at = Time(1_700_000_000_000 + hour * 3_600_000);
+        chunk.records.push(Record { position, at, event_id: unique, value: unique, origin: None, body });
+    }
+    let mut engine = Engine::new(Params::default());
+    let mut effects = Effects::default();
+    engine.step(&Batch { chunks: &[chunk], watermark: Time(1_700_000_000_000 + DAY_MS) }, &mut effects);
+    let as_of = AsOf { epoch: 3, watermark: engine.watermark() };
+    fixture.view.publish(Delta::new(&effects, &engine), engine.totals(), as_of);
+
+    let c1 = fixture.json("/v1/customers/c1");
+    let direct = c1["credit"]["direct"].as_f64().unwrap();
+    assert!(direct > 1.0 && direct < 9.0, "{c1}");
+    assert_eq!((&c1["followers"], &c1["total_value"]["own"]), (&9.into(), &"10.00".into()));
+    let best = fixture.json("/v1/leaderboard?category=books&limit=100");
+    assert!(ids(&best).contains(&"c1"), "{best}");
+    let cascade = &fixture.json("/v1/cascades?limit=1")["cascades"][0];
+    assert_eq!((&cascade["root"], &cascade["product_id"]), (&"c1".into(), &"b1".into()));
+    let tree = fixture.json(&format!("/v1/cascades/{}", cascade["cascade_id"].as_str().unwrap()));
+    assert_eq!((tree["tree"].as_array().unwrap().len(), &tree["left_out"]), (3, &7.into()), "{tree}");
+    assert_eq!(OutputFigures::new(&effects, &engine).detected, ["books"]);
 }

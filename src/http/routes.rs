@@ -20,6 +20,8 @@ use std::sync::Arc;
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 1000;
 
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
 /// One row of the route table.
 pub struct Route {
     pub path: &'static str,
@@ -27,7 +29,7 @@ pub struct Route {
     /// Name, schema as JSON, what it means. A name that occurs in `path` is a path parameter, the others are query parameters.
     pub parameters: &'static [(&'static str, &'static str, &'static str)],
     /// Media type and, for JSON, the schema of a good answer.
-    pub(super) answer: (&'static str, Option<fn(&mut SchemaGenerator) -> Schema>),
+    pub(super) answer: (&'static str, Option<SchemaOf>),
     pub(super) serve: fn() -> MethodRouter<Arc<Api>>,
 }
 

@@ -63,7 +63,7 @@ pub struct Recent {
 /// All customers by id, and the boards. A customer's slot is its index in `all`.
 #[derive(Default)]
 pub(super) struct Customers {
-    // Boxed, so that growth moves and over-allocates pointers instead of states.
+    #[expect(clippy::vec_box, reason = "growth moves and over-allocates pointers instead of states")]
     all: Vec<Box<Customer>>,
     by_id: HashTable<u32>,
     boards: [Board; 5],
