@@ -105,7 +105,7 @@ fn score(customer: u32, sequence: u32, points: u16) -> ScoreChange {
         sequence,
         score: Points(points),
         previous_score: Points(0),
-        layer: if customer % 2 == 0 { Layer::MicroInfluencer } else { Layer::Member },
+        layer: if customer.is_multiple_of(2) { Layer::MicroInfluencer } else { Layer::Member },
         previous_layer: Layer::Member,
         traits: Traits { super_connector: true, critic: false, experts: vec![CategoryId(0)] },
         polarity: -50,
