@@ -13,7 +13,7 @@ pub struct Cascade {
     pub latest: Arc<CascadeChanged>,
     /// Parents before their children, the root first.
     pub tree: Vec<Node>,
-    /// Customers who are not in `tree` because it is full.
+    /// Customers who are not in `tree`: it was full, or the cascade had been forgotten when they joined.
     pub left_out: u32,
 }
 
@@ -91,7 +91,8 @@ impl Cascades {
         self.kept.get(&id).map(|kept| Cascade {
             latest: kept.latest.clone(),
             tree: kept.tree.nodes.clone(),
-            left_out: kept.tree.left_out,
+            // More are missing if it was forgotten for a while.
+            left_out: kept.tree.left_out.max(kept.latest.change.size.saturating_sub(kept.tree.nodes.len() as u32)),
         })
     }
 
