@@ -1,4 +1,6 @@
 //! The configuration: shipped files, errors (all at once), environment, secrets, fingerprint.
+// .clippy.toml allows it in #[test] functions, but not in what they share.
+#![allow(clippy::unwrap_used)]
 
 use bellwether::config::{Config, ConfigError, SHIPPED_ENGINE, SHIPPED_RUNTIME, Source};
 use bellwether::engine::{Attribution, Params};

@@ -1,4 +1,6 @@
 //! `bellwether replay`: the same events give the same outputs, however they are packed, and nothing is lost.
+// .clippy.toml allows it in #[test] functions, but not in what they share.
+#![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
 use std::collections::BTreeMap;
