@@ -65,7 +65,9 @@ impl Admin {
         let asked: Vec<_> = present.iter().map(|number| ResourceSpecifier::Topic(names[*number])).collect();
         let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options())) {
             Ok(answers) => answers,
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => return Ok(states),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
+                return Ok(states);
+            }
             Err(error) => return Err(BrokerError::Fatal(format!("asking for topic configurations: {error}"))),
         };
         for (number, answer) in present.into_iter().zip(answers) {
@@ -123,4 +125,3 @@ impl Admin {
 fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ASK)).operation_timeout(Some(ASK))
 }
-

@@ -55,9 +55,11 @@ impl Drop for EmbeddedBroker {
     }
 }
 
-fn cluster(topics: &[(String, i32)]) -> Result<MockCluster<'static, rdkafka::producer::DefaultProducerContext>, BrokerError> {
-    let cluster =
-        MockCluster::new(1).map_err(|error| BrokerError::Fatal(format!("cannot start the embedded broker: {error}")))?;
+fn cluster(
+    topics: &[(String, i32)],
+) -> Result<MockCluster<'static, rdkafka::producer::DefaultProducerContext>, BrokerError> {
+    let cluster = MockCluster::new(1)
+        .map_err(|error| BrokerError::Fatal(format!("cannot start the embedded broker: {error}")))?;
     for (name, partitions) in topics {
         cluster
             .create_topic(name, *partitions, 1)

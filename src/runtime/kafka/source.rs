@@ -235,7 +235,9 @@ pub fn read_journal(kafka: &Kafka, topics: &Topics) -> Result<Vec<JournalEntry>,
                 let reached = list.elements().first().and_then(|element| element.offset().to_raw()).unwrap_or(-1);
                 position = position.max(reached);
                 if silent_since.elapsed() > JOURNAL_SILENCE {
-                    return Err(BrokerError::Fatal(format!("{name} stops at offset {position}, before its end {high}")));
+                    return Err(BrokerError::Fatal(format!(
+                        "{name} stops at offset {position}, before its end {high}"
+                    )));
                 }
             }
         }
