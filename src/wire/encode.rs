@@ -1,97 +1,15 @@
 //! Outputs → bytes: keys, values and CloudEvents headers, collected in an outbox, with the digest that chains them.
 
-use super::decode::{RawRecord, Reject};
-use crate::engine::Engine;
-use crate::event::{Output, Rejected, Time};
-
-/// The output topics, by role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OutTopic {
-    ScoreChanges,
-    Scores,
-    Cascades,
-    Alerts,
-    Rejects,
-    Journal,
-}
-
-impl OutTopic {
-    pub const ALL: [OutTopic; 6] = [
-        OutTopic::ScoreChanges,
-        OutTopic::Scores,
-        OutTopic::Cascades,
-        OutTopic::Alerts,
-        OutTopic::Rejects,
-        OutTopic::Journal,
-    ];
-
-    /// The default name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            OutTopic::ScoreChanges => "influence.score-changes",
-            OutTopic::Scores => "influence.scores",
-            OutTopic::Cascades => "influence.cascades",
-            OutTopic::Alerts => "influence.alerts",
-            OutTopic::Rejects => "influence.rejects",
-            OutTopic::Journal => "influence.journal",
-        }
-    }
-}
-
-/// One record to publish, borrowed from an [`Outbox`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutRecord<'a> {
-    pub topic: OutTopic,
-    pub key: Option<&'a [u8]>,
-    /// `None` is a tombstone.
-    pub value: Option<&'a [u8]>,
-    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
-}
-
-/// Encoded records of one epoch, in publishing order, in one buffer.
-#[derive(Debug, Default)]
-pub struct Outbox {}
-
-impl Outbox {
-    pub fn clear(&mut self) {}
-
-    #[must_use]
-    pub fn len(&self) -> usize {
-        0
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = OutRecord<'_>> {
-        std::iter::empty()
-    }
-}
-
-/// Running proof of all outputs: `chain` folds topic, key and value (not headers) of every output but the rejects, in order, so
-/// that it does not depend on where epochs end; `rejects` adds up the hashes of the rejects' values, whose order is the arrival's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Digest {
-    pub chain: u128,
-    pub rejects: u128,
-}
-
-/// What one epoch's transaction says of itself on the journal topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalEntry {
-    pub epoch: u64,
-    /// Per input topic role and partition: the next offset to read.
-    pub ends: Vec<(crate::event::Topic, i32, i64)>,
-    pub watermark: Time,
-    pub digest: Digest,
-    /// Outputs since the beginning, rejects included.
-    pub outputs: u64,
-    /// Fingerprint of everything that changes history.
-    pub model: String,
-}
+use super::decode::RawRecord;
+use super::fields::Field;
+use super::journal::{Digest, JournalEntry};
+use super::json;
+use super::outbox::{OutTopic, Outbox};
+use super::reason::{Reason, Reject};
+use super::time::push_rfc3339;
+use super::values::{self, Common, Names};
+use crate::event::{CascadeChange, CascadeStatus, Cause, EngineReason, Output, Position, Rejected, ScoreChange, Time};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// What encoding depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,44 +25,206 @@ pub struct EncodeOptions {
 }
 
 /// Turns outputs into records.
-pub struct Encoder {}
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    options: EncodeOptions,
+    digest: Digest,
+    /// Reused for hashed text.
+    scratch: Vec<u8>,
+}
 
 impl Encoder {
+    /// An encoder at the beginning of the log, with an empty digest.
     #[must_use]
-    pub fn new(_options: EncodeOptions) -> Self {
-        todo!()
+    pub fn new(options: EncodeOptions) -> Self {
+        Encoder { options, digest: Digest::default(), scratch: Vec::new() }
     }
 
     /// Encodes `outputs` in order: a score change becomes a record on `ScoreChanges` and one on `Scores`.
-    pub fn outputs(&mut self, _outputs: &[Output], _engine: &Engine, _outbox: &mut Outbox) {
-        todo!()
+    pub fn outputs(&mut self, outputs: &[Output], names: &impl Names, outbox: &mut Outbox) {
+        for output in outputs {
+            match output {
+                Output::Score(change) => self.score(change, names, outbox),
+                Output::Cascade(change) => self.cascade(change, names, outbox),
+            }
+        }
     }
 
     /// A record that the wire rejected: original key, value and headers, plus the reason in headers.
-    pub fn reject(&mut self, _raw: &RawRecord<'_>, _reject: &Reject, _outbox: &mut Outbox) {
-        todo!()
+    pub fn reject(&mut self, raw: &RawRecord<'_>, reject: &Reject, outbox: &mut Outbox) {
+        self.rejected(raw.key, raw.value, outbox);
+        for &(name, value) in &raw.headers {
+            outbox.given_header(name, value);
+        }
+        let why = Why { reason: reject.reason, field: reject.field.as_deref(), detail: &reject.detail };
+        self.reject_headers(raw.position, "VALUE_CONVERTER", "bellwether.wire.Decoder", &why, outbox);
     }
 
     /// A record that the engine rejected.
-    pub fn engine_reject(&mut self, _rejected: &Rejected, _outbox: &mut Outbox) {
-        todo!()
+    pub fn engine_reject(&mut self, rejected: &Rejected, outbox: &mut Outbox) {
+        let origin = rejected.origin.as_deref();
+        self.rejected(origin.and_then(|origin| origin.key.as_deref()), Some(rejected.value.as_bytes()), outbox);
+        for (name, value) in origin.map_or(&[][..], |origin| &origin.headers) {
+            outbox.given_header(name, value.as_deref());
+        }
+        let (reason, field) = match rejected.reason {
+            EngineReason::TooLate => (Reason::TooLate, Field::OccurredAt),
+            EngineReason::UnknownOrder => (Reason::UnknownOrder, Field::OrderId),
+            EngineReason::RefundExceedsOrder => (Reason::RefundExceedsOrder, Field::Amount),
+        };
+        let why = Why { reason: reason.name(), field: Some(field.name()), detail: reason.meaning() };
+        self.reject_headers(rejected.position, "TASK_PUT", "bellwether.engine.Engine", &why, outbox);
     }
 
     /// The journal record of an epoch.
-    pub fn journal(&mut self, _entry: &JournalEntry, _outbox: &mut Outbox) {
-        todo!()
+    pub fn journal(&mut self, entry: &JournalEntry, outbox: &mut Outbox) {
+        outbox.record(OutTopic::Journal, None, Some(|out: &mut Vec<u8>| out.extend_from_slice(&entry.value())));
+        outbox.header("content-type", |out| out.extend_from_slice(b"application/json"));
     }
 
     /// Digest of everything encoded so far, journal records excepted.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        todo!()
+        self.digest
+    }
+
+    /// Goes on from the digest of a snapshot or journal entry.
+    pub fn resume(&mut self, digest: Digest) {
+        self.digest = digest;
+    }
+
+    fn score(&mut self, change: &ScoreChange, names: &impl Names, outbox: &mut Outbox) {
+        let key = names.customer(change.customer);
+        let id = self.id(&[key.as_bytes(), &change.sequence.to_le_bytes()]);
+        let mut shared = 0..0;
+        outbox.record(
+            OutTopic::ScoreChanges,
+            Some(key.as_bytes()),
+            Some(|out: &mut Vec<u8>| {
+                shared.start = values::score_change(out, change, names, self.common());
+                shared.end = out.len();
+            }),
+        );
+        let head = Head { id, key, cause: &change.cause, at: change.at };
+        self.chain(outbox);
+        self.cloud_event("bellwether.score.changed.v1", &head, outbox);
+
+        outbox.record(
+            OutTopic::Scores,
+            Some(key.as_bytes()),
+            Some(|out: &mut Vec<u8>| values::score(out, change, names, shared)),
+        );
+        self.chain(outbox);
+        self.cloud_event("bellwether.score.v1", &head, outbox);
+    }
+
+    fn cascade(&mut self, change: &CascadeChange, names: &impl Names, outbox: &mut Outbox) {
+        let key = names.product(change.product);
+        let id = self.id(&[&change.cascade.to_le_bytes(), change.status.name().as_bytes(), &change.size.to_le_bytes()]);
+        let write = |out: &mut Vec<u8>| values::cascade(out, change, names, self.common());
+        outbox.record(OutTopic::Cascades, Some(key.as_bytes()), Some(write));
+        self.chain(outbox);
+        let kind = match change.status {
+            CascadeStatus::Detected => "bellwether.cascade.detected.v1",
+            CascadeStatus::Grew => "bellwether.cascade.grew.v1",
+            CascadeStatus::Closed => "bellwether.cascade.closed.v1",
+        };
+        self.cloud_event(kind, &Head { id, key, cause: &change.cause, at: change.at }, outbox);
+    }
+
+    fn common(&self) -> Common<'_> {
+        Common { model: &self.options.model, currency: &self.options.currency }
+    }
+
+    /// A `ce_id`: the same for the same change in every run of the same model.
+    fn id(&mut self, parts: &[&[u8]]) -> u128 {
+        self.scratch.clear();
+        for part in parts.iter().chain([&self.options.model.as_bytes()]) {
+            self.scratch.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            self.scratch.extend_from_slice(part);
+        }
+        xxh3_128(&self.scratch)
+    }
+
+    /// CloudEvents 1.0, Kafka protocol binding, binary content mode.
+    fn cloud_event(&self, kind: &'static str, head: &Head<'_>, outbox: &mut Outbox) {
+        outbox.header("ce_specversion", |out| out.extend_from_slice(b"1.0"));
+        outbox.header("ce_id", |out| json::hex128(out, head.id));
+        outbox.header("ce_type", |out| out.extend_from_slice(kind.as_bytes()));
+        outbox.header("ce_source", |out| out.extend_from_slice(self.options.source.as_bytes()));
+        outbox.header("ce_subject", |out| out.extend_from_slice(head.key.as_bytes()));
+        outbox.header("ce_time", |out| push_rfc3339(head.at, out));
+        if let Cause::Event { position, .. } = head.cause {
+            outbox.header("ce_position", |out| {
+                out.extend_from_slice(self.topic(*position).as_bytes());
+                out.push(b'/');
+                json::integer(out, position.partition.into());
+                out.push(b'/');
+                json::integer(out, position.offset);
+            });
+        }
+        outbox.header("content-type", |out| out.extend_from_slice(b"application/json"));
+    }
+
+    /// Folds the last record of the outbox into the digest. Lengths are folded in too, so that no two sequences read alike.
+    fn chain(&mut self, outbox: &Outbox) {
+        let (topic, key, value) = outbox.last();
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let mut link = [0; 64];
+        link[..16].copy_from_slice(&self.digest.chain.to_le_bytes());
+        link[16..32].copy_from_slice(&xxh3_128(key).to_le_bytes());
+        link[32..48].copy_from_slice(&xxh3_128(value).to_le_bytes());
+        link[48..52].copy_from_slice(&(key.len() as u32).to_le_bytes());
+        link[52..56].copy_from_slice(&(value.len() as u32).to_le_bytes());
+        link[56] = topic as u8;
+        self.digest.chain = xxh3_128(&link);
+    }
+
+    /// Starts a record on the rejects topic. A sum does not depend on the order in which partitions arrive.
+    fn rejected(&mut self, key: Option<&[u8]>, value: Option<&[u8]>, outbox: &mut Outbox) {
+        outbox.record(OutTopic::Rejects, key, value.map(|value| |out: &mut Vec<u8>| out.extend_from_slice(value)));
+        self.digest.rejects = self.digest.rejects.wrapping_add(xxh3_128(value.unwrap_or_default()));
+    }
+
+    /// Why, in our own headers and in those that tools for Kafka Connect's dead letter queues read.
+    fn reject_headers(&self, position: Position, stage: &str, class: &str, why: &Why<'_>, outbox: &mut Outbox) {
+        let mut text =
+            |name: &'static str, value: &str| outbox.header(name, |out| out.extend_from_slice(value.as_bytes()));
+        let (topic, partition, offset) =
+            (self.topic(position), position.partition.to_string(), position.offset.to_string());
+        text("bellwether.reject.topic", topic);
+        text("bellwether.reject.partition", &partition);
+        text("bellwether.reject.offset", &offset);
+        text("bellwether.reject.reason", why.reason);
+        if let Some(field) = why.field {
+            text("bellwether.reject.field", field);
+        }
+        text("bellwether.reject.detail", why.detail);
+        text("__connect.errors.topic", topic);
+        text("__connect.errors.partition", &partition);
+        text("__connect.errors.offset", &offset);
+        text("__connect.errors.stage", stage);
+        text("__connect.errors.class.name", class);
+        text("__connect.errors.exception.class.name", why.reason);
+        text("__connect.errors.exception.message", why.detail);
+    }
+
+    fn topic(&self, position: Position) -> &str {
+        &self.options.input_topics[position.topic as usize]
     }
 }
 
-impl JournalEntry {
-    /// Reads a journal record back.
-    pub fn parse(_value: &[u8]) -> Result<JournalEntry, String> {
-        todo!()
-    }
+/// What the headers of an output say of it.
+struct Head<'a> {
+    id: u128,
+    key: &'a str,
+    cause: &'a Cause,
+    at: Time,
+}
+
+/// Why a record is on the rejects topic.
+struct Why<'a> {
+    reason: &'a str,
+    field: Option<&'a str>,
+    detail: &'a str,
 }

@@ -2,6 +2,20 @@
 
 mod decode;
 mod encode;
+mod fields;
+mod journal;
+mod json;
+mod mapping;
+mod number;
+mod outbox;
+mod read;
+mod reason;
+mod time;
+mod values;
 
-pub use decode::{DecodeOptions, Decoder, FieldMapping, RawRecord, Reject};
-pub use encode::{Digest, EncodeOptions, Encoder, JournalEntry, OutRecord, OutTopic, Outbox};
+pub use decode::{DecodeOptions, Decoder, FieldMapping, RawRecord};
+pub use encode::{EncodeOptions, Encoder};
+pub use journal::{Digest, JournalEntry};
+pub use outbox::{OutRecord, OutTopic, Outbox};
+pub use reason::{Reason, Reject};
+pub use values::Names;
