@@ -19,6 +19,7 @@
 
 mod backfill;
 mod epoch;
+pub mod files;
 mod gather;
 pub mod kafka;
 mod pipeline;
