@@ -68,7 +68,8 @@ fn params(root: &mut Section<'_>) -> Params {
     let review_adopts = adoption.flag("review_adopts", d.review_adopts);
     if adoption_memory_ms < window_ms {
         let days = window_ms as f64 / DAY_MS as f64;
-        adoption.error("memory_days", format!("an adoption must be remembered for exposure.window_days ({days}) at least"));
+        adoption
+            .error("memory_days", format!("an adoption must be remembered for exposure.window_days ({days}) at least"));
     }
     adoption.finish();
 

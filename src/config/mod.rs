@@ -95,7 +95,8 @@ impl Config {
             Some(path) => (path.display().to_string(), std::fs::read_to_string(path)),
         };
         let (text, mut errors) = text_or_error(&name, text);
-        let (runtime, engine_path, mut found) = runtime::read(&name, &text, &directory, runtime::overrides(environment));
+        let (runtime, engine_path, mut found) =
+            runtime::read(&name, &text, &directory, runtime::overrides(environment));
         errors.append(&mut found.errors);
 
         let (name, text) = match engine_path.filter(|_| path.is_some()) {

@@ -172,7 +172,8 @@ fn http(mut section: Section<'_>, directory: &Path) -> Http {
         is_host_and_port(text).then_some(()).ok_or_else(|| "address:port, like \"127.0.0.1:8080\"".to_owned())
     });
     let file = section.text("token_file", "", not_empty);
-    let mut token = section.secret("token", "put it into a file and name that as http.token_file, or set BELLWETHER_HTTP__TOKEN");
+    let mut token =
+        section.secret("token", "put it into a file and name that as http.token_file, or set BELLWETHER_HTTP__TOKEN");
     if token.is_none() && !file.is_empty() {
         let path = directory.join(&file);
         match std::fs::read_to_string(&path) {

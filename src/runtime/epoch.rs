@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::engine::{Effects, Engine, Totals};
 use crate::event::{Batch, Chunk, EngineReason, Time, Topic};
 use crate::view::{AsOf, Delta};
-use crate::wire::{EncodeOptions, Encoder, JournalEntry, Outbox};
+use crate::wire::{Encoder, JournalEntry, Outbox};
 use std::time::Instant;
 
 /// What was read for one epoch.
@@ -82,15 +82,9 @@ impl Stepper {
     /// A history that begins at `starts`.
     #[must_use]
     pub fn new(config: &Config, slots: &[Slot], starts: Vec<i64>) -> Stepper {
-        let encoder = Encoder::new(EncodeOptions {
-            model: format!("rules-{}", config.fingerprint),
-            source: format!("/bellwether/{}", config.runtime.kafka.group),
-            currency: config.decode.reporting_currency.clone(),
-            input_topics: config.runtime.topics.inputs.clone(),
-        });
         Stepper {
             engine: Engine::new(config.engine.clone()),
-            encoder,
+            encoder: Encoder::new(config.encode_options()),
             effects: Effects::default(),
             slots: slots.to_vec(),
             ends: starts,

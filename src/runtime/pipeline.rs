@@ -7,7 +7,6 @@ use super::kafka::{BrokerError, LogProbe, Sink, Source, read_journal};
 use super::progress::{Now, Pace, Progress};
 use super::report::EpochReport;
 use super::restore::Restore;
-use super::topics::check_topics;
 use crate::config::Config;
 use crate::engine::Totals;
 use crate::event::Chunk;
@@ -36,7 +35,7 @@ const EPOCHS: usize = 1;
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 
 impl Pipeline {
-    /// Starts the data path on threads of its own: checks topics, fences, restores, goes live. Readers of `view` see every
+    /// Starts the data path on threads of its own: fences, restores, goes live. The topics must have been checked. Readers of `view` see every
     /// committed epoch; `observe` is called after each commit, on the commit thread. Setting `stop` finishes the
     /// epoch, commits it and ends.
     pub fn start(
@@ -84,7 +83,6 @@ fn run(
 ) -> Result<(), Failure> {
     let (kafka, topics) = (&config.runtime.kafka, &config.runtime.topics);
     let decoder = Decoder::new(&config.decode).map_err(Failure::Usage)?;
-    check_topics(config)?;
     let source = Source::open(kafka, topics)?;
     let sink = Sink::open(kafka, topics, source.group()?)?;
     let probe = LogProbe::open(kafka, topics, source.slots())?;

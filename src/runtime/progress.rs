@@ -274,7 +274,7 @@ mod tests {
         let mut story = Story::new([1, 0, 0, 0]);
         let wall = story.now.wall.0;
         story.read(0, wall - 10, 1);
-        assert_eq!(story.after(300).watermark(), wall - 10 - DISORDER);
+        assert_eq!(story.after(300).watermark(), wall - DISORDER);
         assert_eq!(story.after(1_000).watermark(), wall + 1_000 - DISORDER, "in steps of a second");
         story.after(61_000);
         story.progress.heard = story.now.instant;

@@ -1,6 +1,7 @@
 //! `bellwether run`: the pipeline against Kafka until a signal, or a failure.
 
 use super::pipeline::Pipeline;
+use super::topics::check_topics;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::view::View;
@@ -13,9 +14,9 @@ use std::time::{Duration, Instant};
 /// `bellwether run`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// Runtime configuration; it names the engine's.
-    #[arg(long, default_value = "config/runtime.toml")]
-    pub config: PathBuf,
+    /// Runtime file; it names the engine file [default: config/runtime.toml if it exists, else what is compiled in]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// An orderly end takes at most this; what is not committed by then is computed again after the next start.
@@ -24,9 +25,15 @@ const SHUTDOWN: Duration = Duration::from_secs(45);
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs `bellwether run` with a validated configuration.
-pub fn run_command(_args: &RunArgs, config: Config) -> Result<(), Failure> {
+/// Runs `bellwether run`.
+///
+/// # Errors
+/// [`Failure::Usage`] for the configuration or the topics, [`Failure::Input`] for a log that cannot be read,
+/// [`Failure::Fenced`], [`Failure::Digest`], and [`Failure::Other`] for a broker that cannot be reached.
+pub fn run_command(args: &RunArgs) -> Result<(), Failure> {
+    let config = Config::load_or_fail(args.config.as_deref())?;
     let stop = on_signals()?;
+    check_topics(&config)?;
     let view = Arc::new(View::new(config.runtime.limits.view_cascades, config.runtime.limits.view_tree));
     // HTTP and metrics hang on here: readers on `view`, the recorder in the observer.
     let pipeline = Pipeline::start(config, view, stop, |report, _totals| {

@@ -10,30 +10,34 @@ use std::path::PathBuf;
 /// `bellwether topics`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TopicsArgs {
-    /// Runtime configuration; it names the engine's.
-    #[arg(long, default_value = "config/runtime.toml")]
-    pub config: PathBuf,
-    /// Create the topics that are missing; those that exist are left alone.
+    /// Runtime file; it names the engine file [default: config/runtime.toml if it exists, else what is compiled in]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Create the topics that are missing; those that exist are left alone
     #[arg(long, conflicts_with = "check", required_unless_present = "check")]
     pub create: bool,
-    /// Report missing topics and wrong policies, change nothing.
+    /// Report missing topics and wrong policies, change nothing
     #[arg(long)]
     pub check: bool,
-    /// Partitions of the topics to create (the journal always has one).
+    /// Partitions of the topics to create (the journal always has one)
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: i32,
-    /// Copies of each; −1 takes the brokers' default.
+    /// Copies of each; −1 takes the brokers' default
     #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
     pub replication: i32,
 }
 
-/// Runs `bellwether topics` with a validated configuration.
-pub fn topics_command(args: &TopicsArgs, config: &Config) -> Result<(), Failure> {
+/// Runs `bellwether topics`.
+///
+/// # Errors
+/// [`Failure::Usage`] for the configuration, or with all that is wrong with the topics.
+pub fn topics_command(args: &TopicsArgs) -> Result<(), Failure> {
+    let config = Config::load_or_fail(args.config.as_deref())?;
     if args.create {
-        create_topics(config, args.partitions, args.replication)?;
+        create_topics(&config, args.partitions, args.replication)?;
     }
-    check_topics(config)?;
-    eprintln!("{} topics are as they must be", wanted(config).len());
+    check_topics(&config)?;
+    eprintln!("{} topics are as they must be", wanted(&config).len());
     Ok(())
 }
 
@@ -62,14 +66,16 @@ fn wanted(config: &Config) -> Vec<Wanted<'_>> {
 /// Creates what is missing. The journal gets one partition and keeps its records for ever: it is the history.
 pub fn create_topics(config: &Config, partitions: i32, replication: i32) -> Result<(), Failure> {
     let admin = Admin::open(&config.runtime.kafka)?;
-    for topic in wanted(config) {
+    let wanted = wanted(config);
+    for topic in &wanted {
         let mut settings = vec![("cleanup.policy", topic.policy.unwrap_or(CleanupPolicy::Delete).name())];
         if topic.journal {
             settings.extend([("retention.ms", "-1"), ("retention.bytes", "-1")]);
         }
         admin.create(topic.name, if topic.journal { 1 } else { partitions }, replication, &settings)?;
     }
-    Ok(())
+    let names: Vec<_> = wanted.iter().map(|topic| topic.name).collect();
+    Ok(admin.wait_for(&names)?)
 }
 
 /// All that is wrong with the topics at once, with the commands that mend it.

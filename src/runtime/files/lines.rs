@@ -119,7 +119,8 @@ fn text(out: &mut impl Write, text: &str) -> io::Result<()> {
 /// Whether the bytes can stand inside a line as they are. `null` cannot, since it would be read as a tombstone.
 fn is_json_line(value: &[u8]) -> bool {
     !value.contains(&b'\n')
-        && serde_json::from_slice::<&RawValue>(value).is_ok_and(|raw| raw.get().len() == value.len() && raw.get() != "null")
+        && serde_json::from_slice::<&RawValue>(value)
+            .is_ok_and(|raw| raw.get().len() == value.len() && raw.get() != "null")
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -133,7 +133,10 @@ impl Summary {
             ("  persuaded", format!("{} {}", t.revenue_direct, self.currency)),
             ("  organic", format!("{} {}", t.revenue_organic, self.currency)),
             ("speed", format!("{} events/s, {:.1} s", grouped(self.rate()), self.elapsed.as_secs_f64())),
-            ("peak memory", peak_memory_bytes().map_or("-".to_owned(), |bytes| format!("{} MiB", grouped(bytes >> 20)))),
+            (
+                "peak memory",
+                peak_memory_bytes().map_or("-".to_owned(), |bytes| format!("{} MiB", grouped(bytes >> 20))),
+            ),
             ("digest", format!("{:032x}", self.digest.chain)),
             ("model", self.model.clone()),
         ];

@@ -1,10 +1,11 @@
 //! Topics as the broker sees them: existence, partitions, policies; and their creation.
 
-use super::{ASK, BrokerError, client, settle};
+use super::{ASK, BrokerError, RETRY_PAUSE, client, settle};
 use crate::config::Kafka;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
+use std::time::Instant;
 
 /// What happens to old records of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl CleanupPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicState {
     pub partitions: i32,
-    /// `cleanup.policy` and `retention.ms`; `None` if the broker does not tell (the embedded one cannot).
+    /// `cleanup.policy` and `retention.ms`; `None` if the broker does not tell.
     pub cleanup_policy: Option<String>,
     pub retention_ms: Option<String>,
 }
@@ -63,13 +64,13 @@ impl Admin {
         }
         let present: Vec<_> = (0..names.len()).filter(|number| states[*number].is_some()).collect();
         let asked: Vec<_> = present.iter().map(|number| ResourceSpecifier::Topic(names[*number])).collect();
-        let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options())) {
-            Ok(answers) => answers,
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
-                return Ok(states);
-            }
-            Err(error) => return Err(BrokerError::Fatal(format!("asking for topic configurations: {error}"))),
-        };
+        if asked.is_empty() {
+            return Ok(states);
+        }
+        let answers = self
+            .runtime
+            .block_on(self.client.describe_configs(&asked, &options()))
+            .map_err(|error| BrokerError::Fatal(format!("asking for topic configurations: {error}")))?;
         for (number, answer) in present.into_iter().zip(answers) {
             let Some(state) = &mut states[number] else { continue };
             // Not every operator lets a service read configurations; then there is nothing to compare.
@@ -102,6 +103,20 @@ impl Admin {
             match answer {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((_, code)) => return Err(BrokerError::Fatal(format!("creating {name}: {code}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every broker's answer shows the topics: creation is acknowledged before it is known everywhere.
+    pub fn wait_for(&self, names: &[&str]) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + ASK;
+        for name in names {
+            while self.partitions(name)?.is_none() {
+                if Instant::now() > deadline {
+                    return Err(BrokerError::Fatal(format!("topic {name} was created but does not show")));
+                }
+                std::thread::sleep(RETRY_PAUSE);
             }
         }
         Ok(())
