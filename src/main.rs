@@ -3,6 +3,7 @@
 use bellwether::config::{CheckArgs, check_command};
 use bellwether::failure::Failure;
 use bellwether::runtime::files::{ReplayArgs, replay_command};
+use bellwether::runtime::{RunArgs, TopicsArgs, run_command, topics_command};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,10 @@ enum LogFormat {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The pipeline against Kafka, until SIGTERM or SIGINT
+    Run(RunArgs),
+    /// Create or check the topics that `run` reads and writes
+    Topics(TopicsArgs),
     /// Replay files through the engine: no broker, same outputs
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
@@ -42,6 +47,8 @@ enum Command {
 
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Run(args) => run_command(args),
+        Command::Topics(args) => topics_command(args),
         Command::Replay(args) => replay_command(args),
         Command::Check(args) => check_command(args),
     }

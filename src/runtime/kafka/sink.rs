@@ -1,0 +1,104 @@
+//! Writing: one transaction per epoch, with its outputs, its journal record and the group's offsets.
+
+use super::{BrokerError, client, settle};
+use crate::config::{Kafka, Topics};
+use crate::event::Topic;
+use crate::wire::Outbox;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// The transactional producer. Opening one fences every older one with the same `transactional_id`.
+pub struct Sink {
+    producer: BaseProducer,
+    group: ConsumerGroupMetadata,
+    inputs: [String; 4],
+    outputs: [String; 6],
+}
+
+/// Each step of a transaction is tried for this long; below the broker's own `transaction.timeout.ms`.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Fencing waits until the coordinator has ended what an earlier instance left open.
+const FENCING: Duration = Duration::from_secs(60);
+
+impl Sink {
+    /// Connects and fences.
+    pub fn open(kafka: &Kafka, topics: &Topics, group: ConsumerGroupMetadata) -> Result<Sink, BrokerError> {
+        let ours = [
+            ("linger.ms", "5"),
+            ("batch.size", "1048576"),
+            ("batch.num.messages", "100000"),
+            ("compression.type", "lz4"),
+            ("queue.buffering.max.messages", "500000"),
+            ("queue.buffering.max.kbytes", "262144"),
+            ("message.max.bytes", "8388608"),
+            ("transaction.timeout.ms", "60000"),
+        ];
+        let fixed = [
+            ("transactional.id", kafka.transactional_id.as_str()),
+            ("enable.idempotence", "true"),
+            // As Java's: topics co-partition with those of the platform's other producers.
+            ("partitioner", "murmur2_random"),
+        ];
+        let producer: BaseProducer = client(kafka, &ours, &fixed)
+            .create()
+            .map_err(|error| BrokerError::Fatal(format!("cannot make a producer: {error}")))?;
+        settle("fencing", FENCING, || producer.init_transactions(STEP))?;
+        Ok(Sink { producer, group, inputs: topics.inputs.clone(), outputs: topics.outputs.clone() })
+    }
+
+    /// Makes all of `outbox` and the offsets (next to read) visible at once, or nothing of it.
+    pub fn commit(&self, outbox: &Outbox, offsets: &[(Topic, i32, i64)]) -> Result<(), BrokerError> {
+        let committed = self.transact(outbox, offsets);
+        if let Err(BrokerError::Aborted(_)) = committed {
+            // The restart would abort it by fencing; doing it now frees readers earlier. So a failure here is no news.
+            let _ = self.producer.abort_transaction(STEP);
+        }
+        committed
+    }
+
+    fn transact(&self, outbox: &Outbox, offsets: &[(Topic, i32, i64)]) -> Result<(), BrokerError> {
+        settle("begin", STEP, || self.producer.begin_transaction())?;
+        for record in outbox.iter() {
+            let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            for (key, value) in &record.headers {
+                headers = headers.insert(Header { key, value: *value });
+            }
+            let mut message: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(&self.outputs[record.topic as usize]).headers(headers);
+            message.key = record.key;
+            message.payload = record.value;
+            self.send(message)?;
+        }
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (topic, partition, next) in offsets {
+            list.add_partition_offset(&self.inputs[*topic as usize], *partition, Offset::Offset(*next))
+                .map_err(|error| BrokerError::Fatal(format!("offset {next}: {error}")))?;
+        }
+        if !offsets.is_empty() {
+            settle("offsets", STEP, || self.producer.send_offsets_to_transaction(&list, &self.group, STEP))?;
+        }
+        settle("commit", STEP, || self.producer.commit_transaction(STEP))
+    }
+
+    fn send(&self, mut message: BaseRecord<'_, [u8], [u8]>) -> Result<(), BrokerError> {
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                    message = returned;
+                    self.producer.poll(Duration::from_millis(10));
+                }
+                // A producer that was fenced or must abort refuses messages: ending the transaction says which.
+                Err((error, _)) => {
+                    settle("commit", STEP, || self.producer.commit_transaction(STEP))?;
+                    return Err(BrokerError::Fatal(format!("cannot produce: {error}")));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The pipeline on genuine Apache Kafka: the real binary, read back by a client that knows nothing of it.
+//!
+//! Kafka's jars come from Maven Central into `target/`, once. Without a JDK 17 or Maven the tests that need them are
+//! skipped loudly; with `KAFKA=required` or `CI` set, that is a failure. All tests share one broker per process.
+
+mod broker;
+mod client;
+mod embedded;
+mod hostile;
+mod pipeline;
+mod stream;
+mod topics;
+
+use broker::Broker;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+type Case = fn(&Broker) -> Result<(), Failed>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let missing = broker::missing_tools();
+    let required = ["KAFKA", "CI"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if let (Some(missing), false) = (&missing, required) {
+        eprintln!("\nSKIPPED: {missing}. The tests on genuine Kafka need a JDK 17 and Maven.\n");
+    }
+    let skip = missing.is_some() && !required;
+    let cases: [(&str, Case); 10] = [
+        ("one_partition_equals_replay", |broker| pipeline::equals_replay(broker, 1)),
+        ("four_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 4)),
+        ("twelve_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 12)),
+        ("sigterm_in_the_middle_changes_nothing", |broker| pipeline::survives(broker, "TERM")),
+        ("sigkill_in_the_middle_changes_nothing", |broker| pipeline::survives(broker, "KILL")),
+        ("another_model_is_refused", pipeline::another_model_is_refused),
+        ("a_second_instance_fences_the_first", pipeline::a_second_instance_fences_the_first),
+        ("missing_topics_are_named_at_once", topics::missing),
+        ("a_wrong_policy_is_named_with_its_remedy", topics::wrong_policy),
+        ("rejects_keep_bytes_and_headers", hostile::rejects_keep_bytes_and_headers),
+    ];
+    let shared: Arc<OnceLock<Result<Broker, String>>> = Arc::default();
+    let mut trials: Vec<Trial> = cases
+        .into_iter()
+        .map(|(name, case)| {
+            let shared = Arc::clone(&shared);
+            let run = move || match shared.get_or_init(Broker::start) {
+                Ok(broker) => case(broker),
+                Err(why) => Err(Failed::from(format!("no Kafka: {why}"))),
+            };
+            Trial::test(name, run).with_ignored_flag(skip)
+        })
+        .collect();
+    trials.push(Trial::test("embedded_broker_carries_the_pipeline", embedded::carries_the_pipeline));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Held by the tests' closures until now; dropping it ends Kafka.
+    drop(shared);
+    conclusion.exit_code()
+}
