@@ -13,7 +13,6 @@ use bellwether::event::DAY_MS;
 use common::event::Event;
 use common::run::{Cascade, Run, Score, Seen, engine};
 use common::text::Epoch;
-use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::cell::Cell;
 
