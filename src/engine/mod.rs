@@ -38,13 +38,14 @@
 //! k(Δ) = exp(−Δ/τ)/τ per day; `Equal` takes k = 1/W and β0 for all; `LastTouch` k = 1/W for the smallest Δ (ties: smallest
 //! id hash) and nobody else. μ = the product's decayed count of adoptions · ln 2/half-life, per customer known at the last
 //! tick, before this adoption. The owner of a used referral code (who registered it first, in an unsponsored mention, and
-//! is not the buyer) is a candidate without a follow and gets at least `referral_floor`, the rest being scaled down to fit.
+//! is not the buyer) is a candidate as if followed since ever, with k = 0 if it did not act sincerely in the window, and gets at
+//! least `referral_floor`, the rest being scaled down to fit.
 //! Shares are floored to billionths; at most `max_credited` are kept, largest first.
 //! Indirect: each credited w that adopted p before passes its own stored direct and indirect shares up, times share(w)·δ; at
 //! most `max_ancestors` are kept, largest first, those below a thousandth dropped.
 //! Revenue of an adoption (its purchases, repeats included, less refunds) is earned by the same shares, floored to
 //! ten-thousandths of the total. When every order line of an adoption by purchase is refunded in full, the adoption is withdrawn
-//! and all credit taken back.
+//! and all credit taken back, decayed amounts as far as they have not decayed (never below zero).
 //!
 //! **Cascades.** An adopter with credit given hangs below the candidate with the largest share (ties: smallest Δ, then
 //! smallest id hash). A parent that is in no tree becomes the root of one, whether or not it adopted. A tree closes when no
@@ -52,16 +53,37 @@
 //!
 //! **Publishing.** Customers touched in a tick are scored at its end, and published if the score moved by `step` since it was
 //! last published, or the layer changed. A score that falls by itself is published at the first multiple of
-//! `decay_tick_ms` at which it fell by a step. Changes of one flush are ordered by the hash of the customer's id. Percentile: share of published
+//! `decay_tick_ms` at which it fell by a step; the layer is looked at only then, too. The cause is the last touch of the tick: an
+//! event touches its actor, then direct, then indirect creditors, then the owner of the code used. Changes of one flush are ordered by the hash of the customer's id. Percentile: share of published
 //! scores that are lower, before the flush.
 //!
 //! **Evidence** (issue-sized, not here yet): e-values and placebo will live in `evidence.rs`, fed from the same touch.
 
+mod apply;
+mod cascade;
+mod credit;
+mod customers;
+mod names;
+mod order;
 mod params;
+mod people;
+mod percentile;
+mod products;
+mod publish;
+mod score;
 
 pub use params::{Attribution, FactorParams, LayerParams, Params};
 
-use crate::event::{Batch, CascadeJoin, CategoryId, Credit, CustomerId, Money, Output, ProductId, Rejected, Time};
+use crate::event::{
+    Batch, CascadeJoin, CategoryId, Chunk, Credit, CustomerId, EngineReason, Money, Output, ProductId, Record,
+    Rejected, Time,
+};
+use customers::{Customer, Decay};
+use names::Names;
+use order::{Horizon, Key, ReorderBuffer};
+use percentile::Distribution;
+use products::{Outcome, Product};
+use publish::Agenda;
 
 /// What one step brought about, in order. Reused between steps: the engine only appends.
 #[derive(Debug, Default)]
@@ -118,23 +140,122 @@ pub struct Totals {
     pub limit_dedupe: u64,
     pub limit_credited: u64,
     pub limit_depth: u64,
+    pub limit_categories: u64,
+    pub limit_codes: u64,
 }
 
 /// The state machine. One per shard, used from one thread.
+#[derive(Debug)]
 pub struct Engine {
+    params: Params,
+    decay: Decay,
+    /// τ by category number, filled as categories are met.
+    tau_ms: Vec<i64>,
+    customer_names: Names,
+    product_names: Names,
+    category_names: Names,
+    customers: Vec<Customer>,
+    products: Vec<Product>,
+    codes: apply::Codes,
+    waiting: ReorderBuffer,
+    horizon: Horizon,
     watermark: Time,
+    /// Event-time tick of the last applied event, and the customers known when it began.
+    tick: i64,
+    population: u64,
+    agenda: Agenda,
+    published: Distribution,
     totals: Totals,
+    released: Vec<(Key, u32)>,
+    outcome: Outcome,
+}
+
+/// Heap bytes held, by what holds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateBytes {
+    pub customers: usize,
+    pub edges: usize,
+    pub products: usize,
+    pub names: usize,
 }
 
 impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
-    pub fn new(_params: Params) -> Self {
-        Engine { watermark: Time::MIN, totals: Totals::default() }
+    pub fn new(params: Params) -> Self {
+        Engine {
+            decay: Decay::new(&params),
+            horizon: Horizon::new(params.dedupe_horizon_ms, params.dedupe_max),
+            params,
+            tau_ms: Vec::new(),
+            customer_names: Names::default(),
+            product_names: Names::default(),
+            category_names: Names::default(),
+            customers: Vec::new(),
+            products: Vec::new(),
+            codes: apply::Codes::default(),
+            waiting: ReorderBuffer::default(),
+            watermark: Time::MIN,
+            tick: i64::MIN,
+            population: 0,
+            agenda: Agenda::default(),
+            published: Distribution::default(),
+            totals: Totals::default(),
+            released: Vec::new(),
+            outcome: Outcome::default(),
+        }
     }
 
     /// Takes the records in, applies all that the watermark passed, and appends what follows from it to `effects`.
-    pub fn step(&mut self, _batch: &Batch<'_>, _effects: &mut Effects) {}
+    pub fn step(&mut self, batch: &Batch<'_>, effects: &mut Effects) {
+        for chunk in batch.chunks {
+            for record in &chunk.records {
+                self.arrive(chunk, record, effects);
+            }
+        }
+        if batch.watermark > self.watermark {
+            self.watermark = batch.watermark;
+            let mut released = std::mem::take(&mut self.released);
+            self.waiting.release(self.watermark, &mut released);
+            for &(key, slot) in &released {
+                self.advance(key.at, effects);
+                let event = self.waiting.take(slot);
+                self.apply(key.at, event, effects);
+            }
+            released.clear();
+            self.released = released;
+            self.advance(self.watermark, effects);
+        }
+        self.totals.buffered = self.waiting.len() as u64;
+    }
+
+    /// Puts a record into the reorder buffer, at the watermark if it is late, or rejects it.
+    fn arrive(&mut self, chunk: &Chunk, record: &Record, effects: &mut Effects) {
+        let topic = record.position.topic;
+        let late = self.watermark > Time::MIN && record.at < self.watermark;
+        if late && self.watermark.since(record.at) > self.params.lateness_ms {
+            self.totals.too_late[topic as usize] += 1;
+            effects.rejects.push(Rejected {
+                position: record.position,
+                reason: EngineReason::TooLate,
+                value: chunk.text(record.value).into(),
+                origin: record.origin.map(|i| Box::new(chunk.origins[i as usize].clone())),
+            });
+            return;
+        }
+        self.totals.late[topic as usize] += u64::from(late);
+        let identity = order::identity(topic, chunk.text(record.event_id));
+        let at = if late { self.watermark } else { record.at };
+        let key = Key::new(at, topic, identity, chunk.text(record.value));
+        let waiting = order::Waiting {
+            at: record.at,
+            identity,
+            position: record.position,
+            event_id: chunk.text(record.event_id).into(),
+            action: self.intern(chunk, record),
+        };
+        self.waiting.push(key, waiting);
+    }
 
     /// Everything before this has been applied.
     #[must_use]
@@ -150,25 +271,43 @@ impl Engine {
 
     /// The id of a customer that occurred in an output.
     #[must_use]
-    pub fn customer_name(&self, _customer: CustomerId) -> &str {
-        ""
+    pub fn customer_name(&self, customer: CustomerId) -> &str {
+        self.customer_names.name(customer.0)
     }
 
     /// The id of a product that occurred in an output.
     #[must_use]
-    pub fn product_name(&self, _product: ProductId) -> &str {
-        ""
+    pub fn product_name(&self, product: ProductId) -> &str {
+        self.product_names.name(product.0)
     }
 
     /// The name of a category that occurred in an output.
     #[must_use]
-    pub fn category_name(&self, _category: CategoryId) -> &str {
-        ""
+    pub fn category_name(&self, category: CategoryId) -> &str {
+        self.category_names.name(u32::from(category.0))
     }
 
     /// Published score distribution: how many customers stand at each whole point 0..=100.
     #[must_use]
     pub fn score_histogram(&self) -> [u64; 101] {
-        [0; 101]
+        self.published.histogram()
+    }
+
+    /// Heap bytes held now; walks all state.
+    #[must_use]
+    pub fn state_bytes(&self) -> StateBytes {
+        let mut bytes = StateBytes {
+            customers: self.customers.capacity() * size_of::<Customer>(),
+            products: self.products.iter().map(Product::bytes).sum::<usize>()
+                + self.products.capacity() * size_of::<Product>(),
+            names: self.customer_names.bytes() + self.product_names.bytes(),
+            ..StateBytes::default()
+        };
+        for customer in &self.customers {
+            let (edges, other) = customer.heap_bytes();
+            bytes.edges += edges;
+            bytes.customers += other;
+        }
+        bytes
     }
 }
