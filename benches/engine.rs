@@ -1,0 +1,188 @@
+//! The engine alone: events already decoded, one thread. Prints events per second, nanoseconds per event, and bytes per customer and
+//! per edge; then what must not depend on a celebrity, on the window or on the length of the stream, as ratios within this run.
+//!
+//!     cargo bench --bench engine [-- SCALE]     # SCALE 1 is the reference market: 1 M customers, 8 M follows, 8 M purchases
+
+use bellwether::engine::{Effects, Engine, Params};
+use bellwether::event::{
+    Batch, Body, Chunk, DAY_MS, Money, Output, Position, Purchase, Record, Span, Time, Topic,
+};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use std::time::Instant;
+
+/// A market drawn for the engine alone: heavy-tailed popularity, friends in communities, purchases spread over `days`.
+struct Market {
+    customers: u32,
+    follows: u32,
+    purchases: u32,
+    products: u32,
+    days: i64,
+    /// Customer 0 is followed by this many of the others.
+    celebrity: u32,
+    /// Share of purchases that customer 0 makes, in thousandths.
+    celebrity_buys: u32,
+}
+
+const START: i64 = 1_767_225_600_000;
+
+impl Market {
+    fn reference(scale: f64) -> Market {
+        let n = |full: f64| (full * scale) as u32;
+        Market {
+            customers: n(1e6),
+            follows: n(8e6),
+            purchases: n(8e6),
+            products: n(1e5),
+            days: 60,
+            celebrity: 0,
+            celebrity_buys: 0,
+        }
+    }
+
+    /// All events, in chunks as the wire would give them: follows first, then purchases, in event-time order.
+    fn chunks(&self) -> Vec<Chunk> {
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut draw = Draw { chunks: vec![Chunk::default()], count: 0 };
+        for _ in 0..self.follows {
+            let follower = random.random_range(0..self.customers);
+            // Preferential: the square of a uniform draw favours low numbers; half of the follows stay in the community.
+            let far = (random.random::<f64>().powi(3) * f64::from(self.customers)) as u32;
+            let near = (follower / 100 * 100 + random.random_range(0..100)).min(self.customers - 1);
+            let followee = if random.random_bool(0.5) { far } else { near };
+            if follower != followee {
+                draw.follow(follower, followee);
+            }
+        }
+        for follower in 1..=self.celebrity {
+            draw.follow(follower % self.customers, 0);
+        }
+        let span = self.days * DAY_MS;
+        for i in 0..self.purchases {
+            let at = START + 60_000 + (i64::from(i) * span) / i64::from(self.purchases);
+            let celebrity = random.random_range(0..1000) < self.celebrity_buys;
+            let customer = if celebrity { 0 } else { random.random_range(0..self.customers) };
+            let product = (random.random::<f64>().powi(3) * f64::from(self.products)) as u32;
+            draw.purchase(at, customer, product, random.random_range(100..1_000_000));
+        }
+        draw.chunks
+    }
+}
+
+struct Draw {
+    chunks: Vec<Chunk>,
+    count: i64,
+}
+
+impl Draw {
+    fn record(&mut self, topic: Topic, at: i64, body: impl FnOnce(&mut Chunk, i64) -> Body) {
+        if self.chunks.last().is_none_or(|chunk| chunk.records.len() >= 4096) {
+            self.chunks.push(Chunk::default());
+        }
+        let (count, chunk) = (self.count, self.chunks.last_mut().expect("pushed above"));
+        self.count += 1;
+        let event_id = chunk.push_text(&format!("e{count}"));
+        let body = body(chunk, count);
+        let position = Position { topic, partition: 0, offset: count };
+        chunk.records.push(Record { position, at: Time(at), event_id, value: event_id, origin: None, body });
+    }
+
+    fn follow(&mut self, follower: u32, followee: u32) {
+        self.record(Topic::Follows, START, |chunk, _| Body::Follow {
+            follower: id(chunk, 'c', follower),
+            followee: id(chunk, 'c', followee),
+            follows: true,
+        });
+    }
+
+    fn purchase(&mut self, at: i64, customer: u32, product: u32, amount: i64) {
+        self.record(Topic::Purchases, at, |chunk, count| {
+            Body::Purchase(Purchase {
+                customer: id(chunk, 'c', customer),
+                order: chunk.push_text(&format!("o{count}")),
+                product: id(chunk, 'p', product),
+                category: id(chunk, 'g', product % 20),
+                amount: Money(amount),
+                referral_code: None,
+            })
+        });
+    }
+}
+
+fn id(chunk: &mut Chunk, kind: char, number: u32) -> Span {
+    chunk.push_text(&format!("{kind}{number}"))
+}
+
+struct Run {
+    engine: Engine,
+    seconds: f64,
+    changes: u64,
+    cascades: u64,
+}
+
+/// Steps through the chunks, `epoch` chunks at a time, with the watermark at the newest event.
+fn run(params: Params, chunks: &[Chunk], epoch: usize) -> Run {
+    let mut engine = Engine::new(params);
+    let mut effects = Effects::default();
+    let (mut changes, mut cascades) = (0, 0);
+    let started = Instant::now();
+    for batch in chunks.chunks(epoch) {
+        let newest = batch.iter().flat_map(|chunk| &chunk.records).map(|record| record.at.0).max().unwrap_or(0);
+        engine.step(&Batch { chunks: batch, watermark: Time(newest) }, &mut effects);
+        changes += effects.outputs.iter().filter(|output| matches!(output, Output::Score(_))).count() as u64;
+        cascades += effects.outputs.iter().filter(|output| matches!(output, Output::Cascade(_))).count() as u64;
+        effects.clear();
+    }
+    Run { engine, seconds: started.elapsed().as_secs_f64(), changes, cascades }
+}
+
+fn events(chunks: &[Chunk]) -> usize {
+    chunks.iter().map(|chunk| chunk.records.len()).sum()
+}
+
+fn rate(name: &str, params: Params, chunks: &[Chunk]) -> (f64, Engine) {
+    let run = run(params, chunks, 24);
+    let events = events(chunks) as f64;
+    let nanoseconds = run.seconds * 1e9 / events;
+    println!(
+        "{name:<44} {:>9.0} events/s {nanoseconds:>7.0} ns/event {:>6.3} changes/event {:>7} cascade changes",
+        events / run.seconds,
+        run.changes as f64 / events,
+        run.cascades,
+    );
+    (nanoseconds, run.engine)
+}
+
+fn main() {
+    let scale = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(0.1);
+    println!("reference market at scale {scale}, one thread\n");
+    let market = Market::reference(scale);
+    let (_, engine) = rate("reference", Params::default(), &market.chunks());
+    let (totals, bytes) = (engine.totals().clone(), engine.state_bytes());
+    let per = |bytes: usize, count: u64| bytes as f64 / count as f64;
+    println!(
+        "\n{:>8.1} bytes per customer (state + id)\n{:>8.1} bytes per edge ({} edges)\n{:>8.1} bytes per live adoption and actor\n{:>8.3} organic share of credit\n",
+        per(bytes.customers + bytes.names, totals.customers),
+        per(bytes.edges, totals.edges),
+        totals.edges,
+        per(bytes.products, totals.adoptions),
+        totals.credit_organic.adoptions() / totals.adoptions as f64,
+    );
+    drop(engine);
+
+    let tenth = Market::reference(scale / 4.0);
+    let (plain, _) = rate("a quarter of it", Params::default(), &tenth.chunks());
+    let famous = Market { celebrity: tenth.customers - 1, celebrity_buys: 10, ..Market::reference(scale / 4.0) };
+    let (with, _) = rate("… customer 0 followed by all, buying 1 %", Params::default(), &famous.chunks());
+    let quiet = Market { celebrity: tenth.customers - 1, celebrity_buys: 0, ..Market::reference(scale / 4.0) };
+    let (without, _) = rate("… customer 0 followed by all, not buying", Params::default(), &quiet.chunks());
+    println!("celebrity buying / not buying: {:.2}\n", with / without);
+    for days in [1, 7, 56] {
+        let params = Params { window_ms: days * DAY_MS, ..Params::default() };
+        let (ns, _) = rate(&format!("window of {days} d"), params, &tenth.chunks());
+        println!("    / window of 14 d: {:.2}", ns / plain);
+    }
+    let long = Market { purchases: tenth.purchases * 4, days: 240, ..Market::reference(scale / 4.0) };
+    let (ns, _) = rate("four times as long", Params::default(), &long.chunks());
+    println!("    / 60 d: {:.2}", ns / plain);
+}
