@@ -47,7 +47,7 @@ impl Oracle {
         let memory = self.params.adoption_memory_ms;
         self.adoptions
             .iter()
-            .position(|a| a.who == who && a.product == product && !a.withdrawn && now - a.last_action < memory)
+            .position(|a| a.who == who && a.product == product && !a.withdrawn && now - a.last_action <= memory)
     }
 
     /// The last action on `product` strictly before `at`, of the last two distinct times.
@@ -100,7 +100,7 @@ impl Oracle {
     }
 
     fn adopt(&mut self, event: &Event, product: &str, category: &str, code: Option<&str>, now: i64) {
-        let owner = code.and_then(|c| self.codes.get(c)).filter(|o| **o != event.who).cloned();
+        let owner = code.and_then(|c| self.codes.get(c)?.clone()).filter(|o| *o != event.who);
         let half_life = self.params.background_half_life_ms;
         let count: f64 = self
             .adoptions
@@ -132,9 +132,8 @@ impl Oracle {
         let whole = |c: &Candidate| (c.share * ONE as f64).floor() as i64;
         candidates.retain(|c| whole(c) > 0);
         candidates.sort_by_key(|c| (std::cmp::Reverse(whole(c)), c.delta.unwrap_or(i64::MAX), hash(&c.who)));
-        for cut in candidates.drain(self.params.max_credited.min(candidates.len())..) {
-            self.run.totals.credit_truncated.0 += whole(&cut);
-        }
+        self.run.totals.limit_credited += u64::from(candidates.len() > self.params.max_credited);
+        candidates.truncate(self.params.max_credited);
         let direct: Vec<(String, i64)> = candidates.iter().map(|c| (c.who.clone(), whole(c))).collect();
         let indirect = self.passed_up(product, &direct, &event.who);
         for (who, _) in &direct {
@@ -164,7 +163,8 @@ impl Oracle {
 
     /// Indirect shares: what those credited were credited for by others, damped.
     fn passed_up(&mut self, product: &str, direct: &[(String, i64)], adopter: &str) -> Vec<(String, i64)> {
-        let mut sums: Vec<(String, f64)> = Vec::new();
+        let mut sums: Vec<(String, i64)> = Vec::new();
+        let floor = |whole: i64, part: f64| earned(whole, (part * ONE as f64) as i64);
         for (who, share) in direct {
             let Some(earlier) = self.adoptions.iter().rfind(|a| a.who == *who && a.product == product && !a.withdrawn)
             else {
@@ -174,17 +174,20 @@ impl Oracle {
                 if ancestor == adopter {
                     continue; // nobody earns from their own adoption
                 }
-                let passed = *stored as f64 * (*share as f64 / ONE as f64) * self.params.hop_damping;
+                let passed = floor(earned(*stored, *share), self.params.hop_damping);
                 match sums.iter_mut().find(|s| s.0 == *ancestor) {
                     Some(sum) => sum.1 += passed,
                     None => sums.push((ancestor.clone(), passed)),
                 }
             }
         }
-        sums.retain(|s| s.1 >= ONE as f64 / 1000.0);
-        sums.sort_by(|a, b| b.1.total_cmp(&a.1).then(hash(&a.0).cmp(&hash(&b.0))));
+        let total = |sums: &[(String, i64)]| sums.iter().map(|s| s.1).sum::<i64>();
+        let before = total(&sums);
+        sums.retain(|s| s.1 >= ONE / 1000);
+        sums.sort_by_key(|s| (std::cmp::Reverse(s.1), hash(&s.0)));
         sums.truncate(self.params.max_ancestors);
-        sums.into_iter().map(|(who, sum)| (who, sum.floor() as i64)).collect()
+        self.run.totals.credit_truncated.0 += before - total(&sums);
+        sums
     }
 
     pub fn refund(
@@ -205,6 +208,9 @@ impl Oracle {
         let mut taken_from = Vec::new();
         if adoption.by_purchase && adoption.revenue() == 0 {
             adoption.withdrawn = true;
+            for (who, _) in &adoption.direct {
+                self.customers.get_mut(who).expect("credited customers are known").conversions -= 1.0;
+            }
             taken_from.extend(adoption.direct.drain(..).chain(adoption.indirect.drain(..)));
             if let Some(tree) = adoption.tree {
                 self.trees[tree].withdrawn += 1;

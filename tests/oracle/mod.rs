@@ -60,7 +60,6 @@ struct Action {
 
 struct Line {
     order: String,
-    paid: i64,
     left: i64,
 }
 
@@ -107,7 +106,8 @@ struct Customer {
     exposures: f64,
     conversions: f64,
     audience: u64,
-    platform: String,
+    /// Some audience reached the threshold of its platform.
+    macro_audience: bool,
     own: i64,
     published: Option<Published>,
 }
@@ -139,7 +139,7 @@ pub struct Oracle {
     edges: Vec<Edge>,
     actions: Vec<Action>,
     adoptions: Vec<Adoption>,
-    codes: BTreeMap<String, String>,
+    codes: BTreeMap<String, Option<String>>,
     trees: Vec<tree::Tree>,
     run: Run,
 }
@@ -169,7 +169,7 @@ impl Oracle {
     /// Does what is due up to and including `until`.
     fn pass(&mut self, until: i64) {
         loop {
-            let close = self.trees.iter().filter(|t| t.open).map(|t| t.last.saturating_add(self.params.window_ms)).min();
+            let close = self.trees.iter().filter(|t| t.open).map(|t| t.last + self.params.window_ms + 1).min();
             let due = [self.tick_end, self.next_decay, close].into_iter().flatten().min();
             let Some(due) = due.filter(|d| *d <= until) else { return };
             if self.tick_end == Some(due) {
@@ -235,13 +235,13 @@ impl Oracle {
                 self.customer(&event.who).own += amount;
                 self.act(&event, product, true, Some((category, code.as_deref())), now);
                 let adoption = self.remembered(&event.who, product, now).expect("just adopted");
-                let line = Line { order: order.clone(), paid: *amount, left: *amount };
+                let line = Line { order: order.clone(), left: *amount };
                 self.adoptions[adoption].lines.push(line);
             }
             What::Refund { .. } => {}
         }
         // Cascades are published with the revenue of the event itself.
-        self.announce(&event, now);
+        self.announce(&event);
     }
 
     fn follow(&mut self, event: &Event, followee: &str, follows: bool) {
@@ -252,17 +252,17 @@ impl Oracle {
                 self.edges.push(Edge { follower: event.who.clone(), followee: followee.to_owned(), at: event.at });
             }
             (Some(i), false) => drop(self.edges.remove(i)),
-            _ => {}
+            _ => return, // nothing happened
         }
         self.touch(followee, if follows { "followed" } else { "unfollowed" }, event);
     }
 
     fn mention(&mut self, event: &Event, said: &Said, now: i64) {
         let who = &event.who;
-        let impressions = said.impressions.unwrap_or(0) as f64;
+        let impressions = said.impressions.or(said.audience).unwrap_or(0) as f64;
         self.add(who, now, Amount::Content, 1.0 + libm::log(1.0 + impressions) / 10.0);
         self.add(who, now, Amount::Interactions, (said.likes + said.comments + said.shares) as f64);
-        self.add(who, now, Amount::Impressions, said.impressions.or(said.audience).unwrap_or(0) as f64);
+        self.add(who, now, Amount::Impressions, impressions);
         if let Some(category) = &said.category {
             self.active(who, category, now);
         }
@@ -271,13 +271,15 @@ impl Oracle {
         self.add(who, now, Amount::Negative, (-sentiment).max(0.0));
         let recommends = sentiment > 0.3 && !said.sponsored;
         self.add(who, now, Amount::Advocacy, if recommends { 0.25 } else { 0.0 });
+        let layers = &self.params.layers;
+        let own = layers.macro_audience_by_platform.iter().find(|(name, _)| *name == said.platform);
+        let threshold = own.map_or(layers.macro_audience, |(_, audience)| *audience);
         let customer = self.customer(who);
-        if said.audience.is_some_and(|a| a > customer.audience) {
-            customer.audience = said.audience.unwrap_or(0);
-            customer.platform = said.platform.clone();
-        }
-        if let (Some(code), false) = (&said.code, said.sponsored) {
-            self.codes.entry(code.clone()).or_insert(who.clone());
+        customer.audience = customer.audience.max(said.audience.unwrap_or(0));
+        customer.macro_audience |= said.audience.is_some_and(|audience| audience >= threshold);
+        if let Some(code) = &said.code {
+            // The first to name a code owns it; if that was paid for, nobody earns by it.
+            self.codes.entry(code.clone()).or_insert((!said.sponsored).then(|| who.clone()));
         }
         self.touch(who, "mentioned", event);
         if let Some(product) = &said.product {

@@ -102,14 +102,13 @@ impl Oracle {
             factors[factor as usize] >= threshold.saturating_sub(slack)
         };
         let customer = &self.customers[who];
-        let own = l.macro_audience_by_platform.iter().find(|(name, _)| *name == customer.platform);
         let repeats = self.amount(who, Amount::Repeats, Factor::Affinity, at);
         if reaches(Layer::CoreAdvocate, Factor::Affinity, l.core_affinity.0)
             && reaches(Layer::CoreAdvocate, Factor::Advocacy, l.core_advocacy.0)
-            && repeats >= l.core_repeats
+            && repeats >= l.core_repeats * if now == Layer::CoreAdvocate { 0.8 } else { 1.0 }
         {
             Layer::CoreAdvocate
-        } else if customer.audience >= own.map_or(l.macro_audience, |(_, audience)| *audience) {
+        } else if customer.macro_audience {
             Layer::MacroInfluencer
         } else if reaches(Layer::MicroInfluencer, Factor::Persuasion, l.micro_persuasion.0)
             || reaches(Layer::MicroInfluencer, Factor::Engagement, l.micro_engagement.0)
@@ -180,10 +179,11 @@ impl Oracle {
 
         let mut categories = Vec::new();
         for (category, (direct, indirect)) in self.credit(who, at) {
-            let credit = direct + indirect;
+            let credit = direct + self.params.indirect_weight * indirect;
             categories.push((category, self.points(100.0, credit, self.params.category_half), credit));
         }
-        categories.sort_by(|a, b| b.2.total_cmp(&a.2));
+        categories.retain(|c| c.1 > 0);
+        categories.sort_by_key(|c: &(String, u16, f64)| (std::cmp::Reverse(c.1), hash(&c.0)));
         let mut traits = Vec::new();
         traits.extend(
             (self.followers(who) > self.params.layers.super_connector_followers).then(|| "super_connector".into()),

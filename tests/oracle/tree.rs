@@ -4,7 +4,6 @@ use super::credit::Candidate;
 use super::Oracle;
 use crate::common::event::Event;
 use crate::common::run::{Cascade, Seen};
-use bellwether::event::Topic;
 
 struct Node {
     who: String,
@@ -75,7 +74,7 @@ impl Oracle {
                 product: product.to_owned(),
                 category: category.to_owned(),
                 nodes: vec![Node { who: parent.clone(), parent: None, depth: 0 }],
-                started: now,
+                started: event.at - credited[0].delta.unwrap_or(0),
                 last: now,
                 open: true,
                 detected: false,
@@ -83,15 +82,15 @@ impl Oracle {
                 withdrawn: 0,
             });
             let tree = self.trees.len() - 1;
-            if let Some(own) = self.adoptions.iter_mut().rfind(|a| a.who == *parent && a.product == product) {
-                own.tree = Some(tree);
+            if let Some(own) = self.remembered(parent, product, now) {
+                self.adoptions[own].tree = Some(tree);
             }
             tree
         });
         let nodes = &mut self.trees[tree].nodes;
         let index = nodes.iter().position(|n| n.who == *parent).expect("the parent is in its tree");
         let depth = nodes[index].depth + 1;
-        if depth >= self.params.cascade_max_depth {
+        if depth > self.params.cascade_max_depth {
             self.run.totals.limit_depth += 1;
             return None;
         }
@@ -101,7 +100,7 @@ impl Oracle {
     }
 
     /// Publishes the cascade that an event brought over its next size.
-    pub fn announce(&mut self, event: &Event, now: i64) {
+    pub fn announce(&mut self, event: &Event) {
         for tree in 0..self.trees.len() {
             let t = &mut self.trees[tree];
             if t.open && t.nodes.len() >= t.next_size {
@@ -109,8 +108,7 @@ impl Oracle {
                 t.next_size = t.nodes.len() * 2;
                 self.run.totals.cascades_detected += u64::from(!t.detected);
                 t.detected = true;
-                let kind = if event.topic() == Topic::Reviews { "reviewed" } else { "purchased" };
-                self.publish_cascade(tree, status, format!("{kind} {}", event.id), event.at.max(now));
+                self.publish_cascade(tree, status, format!("credited {}", event.id), event.at);
             }
         }
     }
@@ -118,7 +116,7 @@ impl Oracle {
     pub fn close(&mut self, at: i64) {
         for tree in 0..self.trees.len() {
             let t = &mut self.trees[tree];
-            if t.open && t.last + self.params.window_ms <= at {
+            if t.open && t.last + self.params.window_ms < at {
                 if t.detected {
                     self.publish_cascade(tree, "closed", "decay".to_owned(), at);
                 }
