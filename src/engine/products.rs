@@ -13,6 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// One product's state.
 #[derive(Debug, Default)]
 pub struct Product {
+    /// Somebody acted on it: an applied event, not only a waiting one, named it.
+    pub seen: bool,
     pub people: People,
     pub forest: Option<Box<Forest>>,
     /// Decayed count of adoptions, valid at `adoptions_at`.
