@@ -13,7 +13,7 @@ use crate::common::text::Epoch;
 use bellwether::engine::Params;
 use bellwether::event::{Layer, Topic};
 use std::collections::{BTreeMap, BTreeSet};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 /// Runs the oracle over the epochs.
 pub fn oracle(params: &Params, epochs: &[Epoch]) -> Run {
@@ -28,6 +28,11 @@ pub fn oracle(params: &Params, epochs: &[Epoch]) -> Run {
 
 pub fn hash(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
+}
+
+/// The hash that orders events of one instant and topic.
+fn place(event: &Event) -> u64 {
+    xxh3_128_with_seed(event.id.as_bytes(), event.topic() as u64) as u64
 }
 
 /// 2^(−age/half-life).
@@ -157,7 +162,7 @@ impl Oracle {
             self.waiting.push(Waiting { applied: event.at.max(self.watermark), late, event: event.clone() });
         }
         self.watermark = self.watermark.max(epoch.watermark);
-        self.waiting.sort_by_key(|w| (w.applied, w.event.topic(), hash(&w.event.id), hash(&w.event.value())));
+        self.waiting.sort_by_key(|w| (w.applied, w.event.topic(), place(&w.event), hash(&w.event.value())));
         while self.waiting.first().is_some_and(|w| w.applied < self.watermark) {
             let next = self.waiting.remove(0);
             self.pass(next.applied);
