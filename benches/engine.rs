@@ -4,9 +4,7 @@
 //!     cargo bench --bench engine [-- SCALE]     # SCALE 1 is the reference market: 1 M customers, 8 M follows, 8 M purchases
 
 use bellwether::engine::{Effects, Engine, Params};
-use bellwether::event::{
-    Batch, Body, Chunk, DAY_MS, Money, Output, Position, Purchase, Record, Span, Time, Topic,
-};
+use bellwether::event::{Batch, Body, Chunk, DAY_MS, Money, Output, Position, Purchase, Record, Span, Time, Topic};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::time::Instant;
@@ -23,6 +21,9 @@ struct Market {
     /// Share of purchases that customer 0 makes, in thousandths.
     celebrity_buys: u32,
 }
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const START: i64 = 1_767_225_600_000;
 

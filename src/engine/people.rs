@@ -1,8 +1,9 @@
-//! Who acted on a product lately: an index by customer over a dense list, 48 bytes a person.
+//! Who acted on a product lately: an index by customer over a dense list, 56 bytes a person.
 
 use super::credit::Share;
 use crate::event::{CategoryId, CustomerId, Money, Time};
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 /// What an action said, as far as those whom it exposed are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,9 @@ pub struct Person {
     /// The latest action strictly before the last; `Time::MIN` if there is none.
     before_at: Time,
     before_beta: f64,
-    pub adoption: Option<Box<Adoption>>,
+    /// The last adopting action, from which the memory of the adoption runs.
+    adopted_at: Time,
+    adoption: Option<Box<Adoption>>,
 }
 
 /// A remembered adoption, with all that a refund must take back.
@@ -34,14 +37,12 @@ pub struct Person {
 pub struct Adoption {
     /// When its credit was given.
     pub since: Time,
-    /// The last adopting action; memory runs from here.
-    pub last_at: Time,
     /// Category in which its credit was given.
     pub category: CategoryId,
     /// Purchases of this customer on this product less refunds.
     pub revenue: Money,
-    /// Order lines not fully refunded. Empty for an adoption by review.
-    pub orders: Vec<OrderLine>,
+    /// Order lines not fully refunded: one as a rule, none for an adoption by review.
+    pub orders: SmallVec<[OrderLine; 1]>,
     /// A purchase made it (refunding all order lines withdraws it), not a review.
     pub by_purchase: bool,
     /// Direct and indirect creditors; `None` if it was organic.
@@ -89,7 +90,34 @@ impl Person {
 
     /// The adoption, unless its memory passed before `at`.
     pub fn adoption_at(&self, at: Time, memory_ms: i64) -> Option<&Adoption> {
-        self.adoption.as_deref().filter(|adoption| at.since(adoption.last_at) <= memory_ms)
+        self.adoption.as_deref().filter(|_| at.since(self.adopted_at) <= memory_ms)
+    }
+
+    /// The same, to be changed.
+    pub fn adoption_at_mut(&mut self, at: Time, memory_ms: i64) -> Option<&mut Box<Adoption>> {
+        self.adoption.as_mut().filter(|_| at.since(self.adopted_at) <= memory_ms)
+    }
+
+    /// A first adopting action at `at`.
+    pub fn adopt(&mut self, at: Time, adoption: Adoption) {
+        self.adoption = Some(Box::new(adoption));
+        self.adopted_at = at;
+    }
+
+    /// A further adopting action: memory runs from the latest.
+    pub fn renew(&mut self, at: Time) {
+        self.adopted_at = self.adopted_at.max(at);
+    }
+
+    /// Ends the adoption.
+    pub fn withdraw(&mut self) -> Option<Box<Adoption>> {
+        self.adoption.take()
+    }
+
+    /// When nothing of the person matters any more.
+    fn expires(&self, window_ms: i64, memory_ms: i64) -> Time {
+        let exposure = self.last_at.plus(window_ms);
+        if self.adoption.is_some() { exposure.max(self.adopted_at.plus(memory_ms)) } else { exposure }
     }
 }
 
@@ -98,6 +126,8 @@ impl Person {
 pub struct People {
     index: HashTable<u32>,
     list: Vec<Person>,
+    /// Nobody expires before.
+    sweep_at: Time,
 }
 
 /// Numbers are dense: multiplication by an odd constant spreads them (Knuth, TAOCP 6.4); the high bits index the table.
@@ -118,7 +148,7 @@ impl People {
 
     /// Notes an action and returns the actor's entry.
     pub fn act(&mut self, customer: CustomerId, at: Time, voice: Voice, beta: f64) -> &mut Person {
-        let People { index, list } = self;
+        let People { index, list, .. } = self;
         let found = index.find(spread(customer), |&i| list[i as usize].customer == customer).copied();
         let i = match found {
             Some(i) => {
@@ -135,6 +165,7 @@ impl People {
                     last_beta: beta,
                     before_at: Time::MIN,
                     before_beta: 0.0,
+                    adopted_at: Time::MIN,
                     adoption: None,
                 });
                 index.insert_unique(spread(customer), i, |&i| spread(list[i as usize].customer));
@@ -146,13 +177,20 @@ impl People {
 
     /// Forgets who neither exposes nor is remembered at `now`.
     pub fn sweep(&mut self, now: Time, window_ms: i64, memory_ms: i64) {
+        if now <= self.sweep_at {
+            return;
+        }
         let before = self.list.len();
-        self.list.retain_mut(|person| {
-            if person.adoption_at(now, memory_ms).is_none() {
-                person.adoption = None;
+        // Whoever comes from now on matters for the window at least.
+        let mut next = now.plus(window_ms);
+        self.list.retain(|person| {
+            let expires = person.expires(window_ms, memory_ms);
+            if expires >= now {
+                next = next.min(expires);
             }
-            person.adoption.is_some() || now.since(person.last_at) <= window_ms
+            expires >= now
         });
+        self.sweep_at = next;
         if self.list.len() == before {
             return;
         }
@@ -172,7 +210,8 @@ impl People {
                 .shares
                 .as_deref()
                 .map_or(0, |s| size_of::<Shares>() + (s.direct.len() + s.indirect.len()) * size_of::<Share>());
-            size_of::<Adoption>() + adoption.orders.capacity() * size_of::<OrderLine>() + shares
+            let spilled = if adoption.orders.spilled() { adoption.orders.capacity() } else { 0 };
+            size_of::<Adoption>() + spilled * size_of::<OrderLine>() + shares
         };
         let adoptions: usize = self.list.iter().filter_map(|p| p.adoption.as_deref()).map(adoption).sum();
         self.index.allocation_size() + self.list.capacity() * size_of::<Person>() + adoptions

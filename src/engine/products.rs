@@ -119,8 +119,8 @@ impl Product {
     /// A further purchase or review of an adopter: revenue follows the shares of the adoption.
     fn repeat(&mut self, touch: &Touch<'_>, adopting: &Adopting, outcome: &mut Outcome) {
         let person = self.people.find_mut(touch.actor).expect("a repeat has an adoption");
-        let adoption = person.adoption.as_mut().expect("a repeat has an adoption");
-        adoption.last_at = adoption.last_at.max(touch.at);
+        person.renew(touch.at);
+        let adoption = person.adoption_at_mut(touch.at, i64::MAX).expect("a repeat has an adoption");
         let Some((order, amount)) = adopting.order else { return };
         match adoption.orders.iter_mut().find(|line| line.order == order) {
             Some(line) => line.left.0 += amount.0,
@@ -158,15 +158,15 @@ impl Product {
         self.hang(touch, adopting.category, &candidates, amount, params, outcome);
         self.adoptions += 1.0;
         let person = self.people.act(touch.actor, touch.at, touch.voice, touch.beta);
-        person.adoption = Some(Box::new(Adoption {
+        let adoption = Adoption {
             since: touch.now,
-            last_at: touch.at,
             category: adopting.category,
             revenue: amount,
             orders: adopting.order.map(|(order, left)| OrderLine { order, left }).into_iter().collect(),
             by_purchase: adopting.order.is_some(),
             shares,
-        }));
+        };
+        person.adopt(touch.at, adoption);
     }
 
     /// Followees who acted sincerely within the window before the touch, after the follow; and the owner of the code used.
@@ -269,8 +269,7 @@ impl Product {
         outcome.clear();
         let unknown = EngineReason::UnknownOrder;
         let person = self.people.find_mut(customer).ok_or(unknown)?;
-        person.adoption_at(at, params.adoption_memory_ms).ok_or(unknown)?;
-        let adoption = person.adoption.as_mut().ok_or(unknown)?;
+        let adoption = person.adoption_at_mut(at, params.adoption_memory_ms).ok_or(unknown)?;
         let line = adoption.orders.iter().position(|line| line.order == order).ok_or(unknown)?;
         if amount > adoption.orders[line].left {
             return Err(EngineReason::RefundExceedsOrder);
@@ -284,7 +283,7 @@ impl Product {
         outcome.revenue_moves(adoption.shares.as_deref(), from, adoption.revenue);
         if adoption.by_purchase && adoption.orders.is_empty() {
             outcome.withdrawn = Some((adoption.since, adoption.category));
-            if let Some(shares) = person.adoption.take().and_then(|adoption| adoption.shares) {
+            if let Some(shares) = person.withdraw().and_then(|adoption| adoption.shares) {
                 outcome.direct.extend_from_slice(&shares.direct);
                 outcome.indirect.extend_from_slice(&shares.indirect);
             }

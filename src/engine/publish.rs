@@ -59,7 +59,7 @@ impl Default for Agenda {
             decay: BTreeMap::new(),
             closings: BinaryHeap::new(),
             swept: 0,
-            swept_at: i64::MIN,
+            swept_at: 0,
         }
     }
 }
