@@ -1,9 +1,10 @@
 //! Cascades as lists of nodes.
 
 use super::credit::Candidate;
-use super::Oracle;
+use super::{Oracle, hash};
 use crate::common::event::Event;
 use crate::common::run::{Cascade, Seen};
+use xxhash_rust::xxh3::xxh3_64;
 
 struct Node {
     who: String,
@@ -25,6 +26,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Hash of product, root and start: what closes at one instant is published in its order.
+    fn id(&self) -> u64 {
+        let parts = [hash(&self.product), hash(&self.nodes[0].who), self.started as u64];
+        xxh3_64(&parts.map(u64::to_le_bytes).concat())
+    }
+
     fn breadth(&self) -> u32 {
         let at_depth = |depth| self.nodes.iter().filter(|n| n.depth == depth).count() as u32;
         (0..=self.depth()).map(at_depth).max().unwrap_or(0)
@@ -114,7 +121,9 @@ impl Oracle {
     }
 
     pub fn close(&mut self, at: i64) {
-        for tree in 0..self.trees.len() {
+        let mut order: Vec<usize> = (0..self.trees.len()).collect();
+        order.sort_by_key(|tree| self.trees[*tree].id());
+        for tree in order {
             let t = &mut self.trees[tree];
             if t.open && t.last + self.params.window_ms < at {
                 if t.detected {
