@@ -65,7 +65,8 @@ fn check(text: &str) {
         let last = events.lines().filter_map(|l| l.split_whitespace().next()).map(time).max().unwrap_or(0);
         // Long enough after the last event for cascades to close, short enough for nothing else to matter.
         let epochs = epochs(&events, last + 14 * DAY_MS + 2);
-        for (who, run) in [("engine", common::run::engine(&params, &epochs)), ("oracle", model::oracle(&params, &epochs))]
+        for (who, run) in
+            [("engine", common::run::engine(&params, &epochs)), ("oracle", model::oracle(&params, &epochs))]
         {
             for problem in facts.iter().filter_map(|fact| problem(&run, fact)) {
                 wrong.push_str(&format!("\n{who}: {name}\n    {problem}"));
@@ -181,8 +182,7 @@ fn listed(words: Vec<String>) -> Figure {
 }
 
 fn score_figure(score: &Score, name: &str) -> Figure {
-    const FACTORS: [&str; 7] =
-        ["persuasion", "advocacy", "content", "engagement", "credibility", "affinity", "reach"];
+    const FACTORS: [&str; 7] = ["persuasion", "advocacy", "content", "engagement", "credibility", "affinity", "reach"];
     if let Some(factor) = FACTORS.iter().position(|f| *f == name) {
         return hundredths(score.factors[factor]);
     }

@@ -27,7 +27,16 @@ const RULES: &[Rule] = &[
     Rule {
         within: &["src/engine/", "src/event.rs"],
         except: &[],
-        forbidden: &["std::fs", "std::io", "std::net", "std::env", "std::thread", "std::process", "println", "eprintln"],
+        forbidden: &[
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::env",
+            "std::thread",
+            "std::process",
+            "println",
+            "eprintln",
+        ],
         in_tests: false,
         because: "the engine is pure: what it depends on is in its arguments, what it does is in its effects",
     },
@@ -42,8 +51,25 @@ const RULES: &[Rule] = &[
         within: &["src/engine/"],
         except: &[],
         forbidden: &[
-            ".exp", ".exp2", ".exp_m1", ".ln", ".ln_1p", ".log", ".log2", ".log10", ".powf", ".powi", ".cbrt",
-            "f64::exp", "f64::exp2", "f64::ln", "f64::powf", "f64::powi", "f64::log2", "f64::ln_1p", ".mul_add",
+            ".exp",
+            ".exp2",
+            ".exp_m1",
+            ".ln",
+            ".ln_1p",
+            ".log",
+            ".log2",
+            ".log10",
+            ".powf",
+            ".powi",
+            ".cbrt",
+            "f64::exp",
+            "f64::exp2",
+            "f64::ln",
+            "f64::powf",
+            "f64::powi",
+            "f64::log2",
+            "f64::ln_1p",
+            ".mul_add",
         ],
         in_tests: false,
         because: "std's transcendental functions may differ between platforms: take libm's or the engine's own tables",
@@ -72,8 +98,15 @@ const RULES: &[Rule] = &[
     Rule {
         within: &["src/"],
         except: &[
-            "src/wire/", "src/http", "src/simulate/", "src/runtime/files", "src/evaluate", "src/runtime/journal",
-            "src/runtime/summary", "src/cli", "src/demo",
+            "src/wire/",
+            "src/http",
+            "src/simulate/",
+            "src/runtime/files",
+            "src/evaluate",
+            "src/runtime/journal",
+            "src/runtime/summary",
+            "src/cli",
+            "src/demo",
         ],
         forbidden: &["serde_json"],
         in_tests: false,
@@ -88,18 +121,20 @@ const RULES: &[Rule] = &[
     },
     Rule {
         within: &["src/"],
-        except: &["src/runtime/progress", "src/main.rs", "src/cli", "src/simulate/", "src/http", "src/demo", "src/metrics"],
+        except: &[
+            "src/runtime/progress",
+            "src/main.rs",
+            "src/cli",
+            "src/simulate/",
+            "src/http",
+            "src/demo",
+            "src/metrics",
+        ],
         forbidden: &["SystemTime"],
         in_tests: false,
         because: "the data path has one wall clock, in progress, and its decisions are journalled",
     },
-    Rule {
-        within: &["src/"],
-        except: &[],
-        forbidden: &["unsafe"],
-        in_tests: true,
-        because: "nothing here needs it",
-    },
+    Rule { within: &["src/"], except: &[], forbidden: &["unsafe"], in_tests: true, because: "nothing here needs it" },
     Rule {
         within: &["src/"],
         except: &[],
@@ -131,7 +166,8 @@ const RULES: &[Rule] = &[
 ];
 
 /// Crates that the engine and the nouns may name.
-const PURE: &[&str] = &["std", "crate", "super", "self", "libm", "hashbrown", "xxhash_rust", "compact_str", "smallvec", "proptest"];
+const PURE: &[&str] =
+    &["std", "crate", "super", "self", "libm", "hashbrown", "xxhash_rust", "compact_str", "smallvec", "proptest"];
 
 const MOST_LINES: usize = 500;
 
@@ -140,7 +176,8 @@ fn every_room_names_only_what_it_may() {
     let mut wrong = String::new();
     for (path, code) in sources(&["src", "tests"]) {
         for rule in RULES.iter().filter(|r| starts(&path, r.within) && !starts(&path, r.except)) {
-            for (number, line) in code.iter().filter(|line| rule.in_tests || !line.in_test).map(|l| (l.number, &l.code)) {
+            for (number, line) in code.iter().filter(|line| rule.in_tests || !line.in_test).map(|l| (l.number, &l.code))
+            {
                 for word in rule.forbidden.iter().filter(|word| names(line, word)) {
                     wrong.push_str(&format!("{path}:{number} names {word}: {}\n", rule.because));
                 }
@@ -266,7 +303,9 @@ fn files(roots: &[&str]) -> Vec<PathBuf> {
     let mut open: Vec<PathBuf> = roots.iter().map(|r| Path::new(env!("CARGO_MANIFEST_DIR")).join(r)).collect();
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(fs::read_dir(&path).expect("a folder can be read").map(|entry| entry.expect("an entry").path()));
+            open.extend(
+                fs::read_dir(&path).expect("a folder can be read").map(|entry| entry.expect("an entry").path()),
+            );
         } else if path.extension().is_some_and(|e| e == "rs") {
             found.push(path);
         }

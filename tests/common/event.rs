@@ -1,6 +1,8 @@
 //! Events with owned texts, and their chunk. A chunk's value is the event's debug text, so equal values mean equal events.
 
-use bellwether::event::{Body, Chunk, DAY_MS, Mention, Money, Position, Purchase, Record, Refund, Review, Span, Time, Topic};
+use bellwether::event::{
+    Body, Chunk, DAY_MS, Mention, Money, Position, Purchase, Record, Refund, Review, Span, Time, Topic,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -61,7 +63,8 @@ impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Event { at, id, who, .. } = self;
         write!(f, "{}d{}s #{id} {who} ", at.div_euclid(DAY_MS), at.rem_euclid(DAY_MS) as f64 / 1000.0)?;
-        let word = |f: &mut std::fmt::Formatter<'_>, on: bool, word: &str| if on { write!(f, " {word}") } else { Ok(()) };
+        let word =
+            |f: &mut std::fmt::Formatter<'_>, on: bool, word: &str| if on { write!(f, " {word}") } else { Ok(()) };
         match &self.what {
             What::Follow { followee, follows } => {
                 write!(f, "{} {followee}", if *follows { "follows" } else { "unfollows" })
@@ -97,14 +100,22 @@ pub fn chunk(events: &[Event]) -> Chunk {
         let event_id = chunk.push_text(&event.id);
         let value = chunk.push_text(&event.value());
         let body = body(&mut chunk, event);
-        chunk.records.push(Record { position: event.position(), at: Time(event.at), event_id, value, origin: None, body });
+        chunk.records.push(Record {
+            position: event.position(),
+            at: Time(event.at),
+            event_id,
+            value,
+            origin: None,
+            body,
+        });
     }
     chunk
 }
 
 fn body(chunk: &mut Chunk, event: &Event) -> Body {
     let who = chunk.push_text(&event.who);
-    let optional = |chunk: &mut Chunk, text: &Option<String>| -> Option<Span> { text.as_ref().map(|t| chunk.push_text(t)) };
+    let optional =
+        |chunk: &mut Chunk, text: &Option<String>| -> Option<Span> { text.as_ref().map(|t| chunk.push_text(t)) };
     match &event.what {
         What::Follow { followee, follows } => {
             Body::Follow { follower: who, followee: chunk.push_text(followee), follows: *follows }

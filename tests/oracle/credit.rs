@@ -57,7 +57,7 @@ impl Oracle {
         times.sort_unstable();
         times.dedup();
         let time = *times.iter().rev().take(2).find(|t| **t < at)?;
-        mine().filter(|a| a.at == time).next_back()
+        mine().rfind(|a| a.at == time)
     }
 
     fn weight(&self, action: &Action, at: i64, category: &str) -> f64 {
@@ -102,12 +102,8 @@ impl Oracle {
     fn adopt(&mut self, event: &Event, product: &str, category: &str, code: Option<&str>, now: i64) {
         let owner = code.and_then(|c| self.codes.get(c)?.clone()).filter(|o| *o != event.who);
         let half_life = self.params.background_half_life_ms;
-        let count: f64 = self
-            .adoptions
-            .iter()
-            .filter(|a| a.product == product)
-            .map(|a| super::decay(now - a.at, half_life))
-            .sum();
+        let count: f64 =
+            self.adoptions.iter().filter(|a| a.product == product).map(|a| super::decay(now - a.at, half_life)).sum();
         let half_life_days = half_life as f64 / DAY_MS as f64;
         let background = count * std::f64::consts::LN_2 / half_life_days / self.known.max(1) as f64;
 
@@ -135,7 +131,7 @@ impl Oracle {
         self.run.totals.limit_credited += u64::from(candidates.len() > self.params.max_credited);
         candidates.truncate(self.params.max_credited);
         let direct: Vec<(String, i64)> = candidates.iter().map(|c| (c.who.clone(), whole(c))).collect();
-        let indirect = self.passed_up(product, &direct, &event.who);
+        let indirect = self.passed_up(product, &direct, &event.who, now);
         for (who, _) in &direct {
             self.customer(who).conversions += 1.0;
         }
@@ -162,14 +158,12 @@ impl Oracle {
     }
 
     /// Indirect shares: what those credited were credited for by others, damped.
-    fn passed_up(&mut self, product: &str, direct: &[(String, i64)], adopter: &str) -> Vec<(String, i64)> {
+    fn passed_up(&mut self, product: &str, direct: &[(String, i64)], adopter: &str, now: i64) -> Vec<(String, i64)> {
         let mut sums: Vec<(String, i64)> = Vec::new();
         let floor = |whole: i64, part: f64| earned(whole, (part * ONE as f64) as i64);
         for (who, share) in direct {
-            let Some(earlier) = self.adoptions.iter().rfind(|a| a.who == *who && a.product == product && !a.withdrawn)
-            else {
-                continue;
-            };
+            let Some(earlier) = self.remembered(who, product, now) else { continue };
+            let earlier = &self.adoptions[earlier];
             for (ancestor, stored) in earlier.direct.iter().chain(&earlier.indirect) {
                 if ancestor == adopter {
                     continue; // nobody earns from their own adoption

@@ -324,9 +324,8 @@ impl Oracle {
         totals.score_changes = self.run.seen.iter().filter(|s| matches!(s, Seen::Score(_))).count() as u64;
         for adoption in &self.adoptions {
             let share = |shares: &[(String, i64)]| shares.iter().map(|s| s.1).sum::<i64>();
-            let earned = |shares: &[(String, i64)]| {
-                shares.iter().map(|s| credit::earned(adoption.revenue(), s.1)).sum::<i64>()
-            };
+            let earned =
+                |shares: &[(String, i64)]| shares.iter().map(|s| credit::earned(adoption.revenue(), s.1)).sum::<i64>();
             totals.withdrawn += u64::from(adoption.withdrawn);
             totals.adoptions += u64::from(!adoption.withdrawn);
             totals.credit_direct.0 += share(&adoption.direct);

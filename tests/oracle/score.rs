@@ -161,15 +161,7 @@ impl Oracle {
         }
     }
 
-    fn change(
-        &mut self,
-        who: &str,
-        touch: Touch,
-        factors: [u16; 7],
-        layer: Layer,
-        before: &[u16],
-        at: i64,
-    ) -> Score {
+    fn change(&mut self, who: &str, touch: Touch, factors: [u16; 7], layer: Layer, before: &[u16], at: i64) -> Score {
         let last = self.customers[who].published.unwrap_or_default();
         let score: u16 = factors.iter().sum();
         let lower = before.iter().filter(|s| **s < score).count();

@@ -21,13 +21,25 @@ pub struct Op {
 enum Kind {
     Follow,
     Unfollow,
-    Mention { sentiment: i8, size: u16 },
-    Review { rating: u8 },
-    Purchase { cents: i64 },
+    Mention {
+        sentiment: i8,
+        size: u16,
+    },
+    Review {
+        rating: u8,
+    },
+    Purchase {
+        cents: i64,
+    },
     /// Of an earlier purchase: all, half, or more than there is.
-    Refund { pick: u8, part: u8 },
+    Refund {
+        pick: u8,
+        part: u8,
+    },
     Unknown,
-    Repeat { pick: u8 },
+    Repeat {
+        pick: u8,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -48,18 +60,27 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Kind::Unknown),
         1 => any::<u8>().prop_map(|pick| Kind::Repeat { pick }),
     ];
-    (gap, kind, 0..6u8, 0..6u8, 0..3u8, any::<u8>())
-        .prop_map(|(gap_ms, kind, who, other, product, flags)| Op { gap_ms, kind, who, other, product, flags })
+    (gap, kind, 0..6u8, 0..6u8, 0..3u8, any::<u8>()).prop_map(|(gap_ms, kind, who, other, product, flags)| Op {
+        gap_ms,
+        kind,
+        who,
+        other,
+        product,
+        flags,
+    })
 }
 
 /// Streams in event-time order.
 pub fn stream(longest: usize) -> impl Strategy<Value = Vec<Event>> {
-    proptest::collection::vec(op(), 1..longest).prop_map(|ops| events(&ops)).prop_filter("nothing happens", |events| !events.is_empty())
+    proptest::collection::vec(op(), 1..longest)
+        .prop_map(|ops| events(&ops))
+        .prop_filter("nothing happens", |events| !events.is_empty())
 }
 
 fn events(ops: &[Op]) -> Vec<Event> {
-    let (mut events, mut bought, mut at): (Vec<Event>, Vec<(String, String, String, i64)>, i64) =
-        (Vec::new(), Vec::new(), 1_000 * DAY_MS);
+    let mut events: Vec<Event> = Vec::new();
+    let mut bought: Vec<(String, String, String, i64)> = Vec::new();
+    let mut at = 1_000 * DAY_MS;
     for (n, op) in ops.iter().enumerate() {
         at += op.gap_ms;
         let flag = |bit: u8| op.flags & (1 << bit) != 0;
@@ -158,7 +179,8 @@ fn brisk() -> Params {
         category_half: 1.0,
         ..Params::default()
     };
-    params.factors = params.factors.map(|f| FactorParams { half_life_ms: f.half_life_ms / 10, half: f.half / 3.0, ..f });
+    params.factors =
+        params.factors.map(|f| FactorParams { half_life_ms: f.half_life_ms / 10, half: f.half / 3.0, ..f });
     params.layers.core_affinity = Points(300);
     params.layers.core_advocacy = Points(300);
     params.layers.core_repeats = 0.7;
