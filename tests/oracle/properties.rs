@@ -87,6 +87,33 @@ proptest! {
         prop_assert_eq!(brief(&engine(&params, &at_once(&shuffled))), brief(&whole), "over\n{}", lines(&events));
     }
 
+    /// Whatever comes too late, twice or wrong is counted, and what is applied late is credited like the rest.
+    #[test]
+    fn nothing_vanishes(
+        (params, events) in (stream::params(), stream::stream(60)),
+        delays_ms in proptest::collection::vec(prop_oneof![Just(0i64), 0..120_000i64, 0..10 * DAY_MS], 60),
+    ) {
+        let mut arrivals: Vec<(i64, Event)> =
+            events.iter().zip(delays_ms).map(|(event, delay)| (event.at + delay, event.clone())).collect();
+        arrivals.sort_by_key(|arrival| arrival.0);
+        let mut epochs: Vec<Epoch> = arrivals
+            .chunks(3)
+            .map(|some| Epoch {
+                events: some.iter().map(|arrival| arrival.1.clone()).collect(),
+                watermark: some[some.len() - 1].0 - 30_000,
+            })
+            .collect();
+        epochs.push(Epoch { events: Vec::new(), watermark: at_once(&events)[0].watermark });
+        let run = engine(&params, &epochs);
+        let t = &run.totals;
+        let sum = |counts: &[u64; 4]| counts.iter().sum::<u64>();
+        let fates = sum(&t.applied) + sum(&t.duplicates) + sum(&t.too_late) + t.refunds_rejected;
+        prop_assert_eq!(fates, events.len() as u64);
+        prop_assert_eq!(run.rejects.len() as u64, sum(&t.too_late) + t.refunds_rejected);
+        prop_assert_eq!(t.credit_direct.0 + t.credit_organic.0, t.adoptions as i64 * 1_000_000_000);
+        prop_assert_eq!(t.revenue_direct.0 + t.revenue_organic.0, t.revenue.0);
+    }
+
     #[test]
     fn changes_chain_without_gaps((params, events) in (stream::params(), stream::stream(80))) {
         let run = engine(&params, &at_once(&events));
