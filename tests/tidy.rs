@@ -320,7 +320,16 @@ fn sources(roots: &[&str]) -> Vec<(String, Vec<Line>)> {
         let relative = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("a source of this package");
         relative.to_string_lossy().into_owned()
     };
-    files(roots).iter().map(|p| (named(p), strip(&fs::read_to_string(p).expect("a source is text")))).collect()
+    files(roots)
+        .iter()
+        .map(|p| {
+            let mut lines = strip(&fs::read_to_string(p).expect("a source is text"));
+            // A file of tests stands behind the `#[cfg(test)]` of its `mod` line.
+            let tests = p.ends_with("tests.rs");
+            lines.iter_mut().for_each(|line| line.in_test |= tests);
+            (named(p), lines)
+        })
+        .collect()
 }
 
 /// The lines of a source without comments and contents of strings.
