@@ -41,6 +41,26 @@ pub struct Amounts {
     pub repeats: f64,
 }
 
+impl Amounts {
+    /// The amounts when `left` of each factor's is left.
+    pub fn after(&self, left: &[f64; 7]) -> Amounts {
+        let [persuasion, advocacy, content, engagement, credibility, affinity, _] = *left;
+        Amounts {
+            persuasion: self.persuasion * persuasion,
+            advocacy: self.advocacy * advocacy,
+            content: self.content * content,
+            interactions: self.interactions * engagement,
+            impressions: self.impressions * engagement,
+            helpful: self.helpful * credibility,
+            verified: self.verified * credibility,
+            reviews: self.reviews * credibility,
+            positive: self.positive * affinity,
+            negative: self.negative * affinity,
+            repeats: self.repeats * affinity,
+        }
+    }
+}
+
 /// What a customer did and earned in one category, decayed.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
@@ -136,7 +156,7 @@ impl Decay {
     }
 
     /// The same for all factors.
-    fn all(&self, ms: i64) -> [f64; 7] {
+    pub fn all(&self, ms: i64) -> [f64; 7] {
         let mut left = [1.0; 7];
         for factor in Factor::ALL {
             let (i, first) = (factor as usize, self.same_as[factor as usize]);
@@ -158,22 +178,11 @@ impl Customer {
             return;
         }
         self.settled = now;
-        let [persuasion, advocacy, content, engagement, credibility, affinity, _] = decay.all(ms);
-        let amounts = &mut self.amounts;
-        amounts.persuasion *= persuasion;
-        amounts.advocacy *= advocacy;
-        amounts.content *= content;
-        amounts.interactions *= engagement;
-        amounts.impressions *= engagement;
-        amounts.helpful *= credibility;
-        amounts.verified *= credibility;
-        amounts.reviews *= credibility;
-        amounts.positive *= affinity;
-        amounts.negative *= affinity;
-        amounts.repeats *= affinity;
+        let left = decay.all(ms);
+        self.amounts = self.amounts.after(&left);
         for standing in &mut self.categories {
-            standing.credit *= persuasion;
-            standing.activity *= credibility;
+            standing.credit *= left[Factor::Persuasion as usize];
+            standing.activity *= left[Factor::Credibility as usize];
         }
     }
 

@@ -175,7 +175,8 @@ impl Engine {
         let params = &self.params;
         let state = &mut self.customers[customer.0 as usize];
         state.settle(now, &self.decay);
-        let amounts = score::factor_amounts(state);
+        let basis = score::Basis::of(state);
+        let amounts = basis.factor_amounts();
         let (points, score) = score::score(&amounts, params);
         let layer = score::layer(state, &points, &params.layers);
         let held = state.published;
@@ -220,9 +221,16 @@ impl Engine {
         let published = state.published.score;
         if published.0 >= params.step.0 {
             let floor = Points(published.0 - params.step.0);
-            let due = now.plus(score::stays_above(&amounts, score, floor, params));
-            let tick = due.0.div_euclid(params.decay_tick_ms).max(now.0.div_euclid(params.decay_tick_ms) + 1);
-            if tick < state.decay_due && !(amounts[..6].iter().all(|&amount| amount == 0.0)) {
+            // After a touch a bound will do, since the next touch moves it; when only time passed, the fall itself is found.
+            let bound = if touched { score::stays_above(&amounts, score, floor, params) } else { None };
+            let every = params.decay_tick_ms;
+            let next = (now.0.div_euclid(every) + 1) * every;
+            let due = match bound {
+                Some(ms) => Some(now.0 + ms),
+                None => score::falls_at(&basis, floor, next - now.0, every, &self.decay, params).map(|ms| now.0 + ms),
+            };
+            let tick = due.map_or(i64::MAX, |due| due.max(next).div_euclid(every));
+            if tick < state.decay_due {
                 state.decay_due = tick;
                 self.agenda.decay.entry(tick).or_default().push(customer);
             }

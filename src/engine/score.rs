@@ -1,6 +1,6 @@
 //! From a customer's amounts to points, layer and traits; and when a score will next fall by itself.
 
-use super::customers::{Amounts, Customer};
+use super::customers::{Amounts, Customer, Decay};
 use super::params::{FactorParams, LayerParams, Params};
 use crate::event::{CategoryId, Factor, Layer, Points, Traits};
 
@@ -13,24 +13,49 @@ const PRIOR_ACTIVITY: f64 = 5.0;
 /// What hundredths can hide: seven rounded factors now, and seven then, in points.
 const ROUNDING: f64 = 0.07;
 
-/// The amounts behind the factors, in [`Factor`] order.
-pub fn factor_amounts(customer: &Customer) -> [f64; 7] {
-    let Amounts { persuasion, advocacy, content, interactions, impressions, .. } = customer.amounts;
-    let Amounts { helpful, verified, reviews, positive, negative, repeats, .. } = customer.amounts;
-    let (mut most, mut all) = (0.0_f64, 0.0);
-    for standing in &customer.categories {
-        most = most.max(standing.activity);
-        all += standing.activity;
+/// What a customer's factor amounts are made of, at the time to which the customer is settled.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis {
+    amounts: Amounts,
+    /// Activity in the category with the most, and in all.
+    most: f64,
+    all: f64,
+    /// ln(1 + audience); does not decay.
+    reach: f64,
+}
+
+impl Basis {
+    pub fn of(customer: &Customer) -> Basis {
+        let (mut most, mut all) = (0.0_f64, 0.0);
+        for standing in &customer.categories {
+            most = most.max(standing.activity);
+            all += standing.activity;
+        }
+        let reach = libm::log1p(customer.audience.max(u64::from(customer.followers)) as f64);
+        Basis { amounts: customer.amounts, most, all, reach }
     }
-    [
-        persuasion.max(0.0),
-        advocacy.max(0.0),
-        content,
-        interactions / (impressions + PRIOR_IMPRESSIONS),
-        libm::log1p(helpful) + verified / (reviews + PRIOR_REVIEWS) + most / (all + PRIOR_ACTIVITY),
-        (positive + repeats - negative).max(0.0),
-        libm::log1p(customer.audience.max(u64::from(customer.followers)) as f64),
-    ]
+
+    /// The same after a time in which nothing happened, of which `left` of each factor's amounts is left.
+    fn after(&self, left: &[f64; 7]) -> Basis {
+        let credibility = left[Factor::Credibility as usize];
+        let amounts = self.amounts.after(left);
+        Basis { amounts, most: self.most * credibility, all: self.all * credibility, reach: self.reach }
+    }
+
+    /// The amounts behind the factors, in [`Factor`] order.
+    pub fn factor_amounts(&self) -> [f64; 7] {
+        let Amounts { persuasion, advocacy, content, interactions, impressions, .. } = self.amounts;
+        let Amounts { helpful, verified, reviews, positive, negative, repeats, .. } = self.amounts;
+        [
+            persuasion.max(0.0),
+            advocacy.max(0.0),
+            content,
+            interactions / (impressions + PRIOR_IMPRESSIONS),
+            libm::log1p(helpful) + verified / (reviews + PRIOR_REVIEWS) + self.most / (self.all + PRIOR_ACTIVITY),
+            (positive + repeats - negative).max(0.0),
+            self.reach,
+        ]
+    }
 }
 
 /// Points of an amount: weight·(1 − 2^(−amount/half)), rounded half up to hundredths.
@@ -53,26 +78,52 @@ pub fn score(amounts: &[f64; 7], params: &Params) -> ([Points; 7], Points) {
     (all, Points(all.iter().map(|points| points.0).sum()))
 }
 
-/// How long the score stays above `floor` at least, in ms, if nothing happens; never more than a lower bound.
+/// When a score that is above `floor` at `now` can first have fallen to it if nothing happens, in ms from now: a lower bound,
+/// cheap enough for every touch; `None` if it is so near that only [`falls_at`] can tell.
 ///
 /// Every amount falls at most as fast as exponential decay, so a factor's points fall at most by
 /// weight·ln2·u·2^(−u)·(ln2/half-life) per ms with u = amount/half; u·2^(−u) rises to its largest value at u = 1/ln2.
-pub fn stays_above(amounts: &[f64; 7], score: Points, floor: Points, params: &Params) -> i64 {
+pub fn stays_above(amounts: &[f64; 7], score: Points, floor: Points, params: &Params) -> Option<i64> {
     use std::f64::consts::{LN_2, LOG2_E};
+    let gap = score.value() - floor.value() - ROUNDING;
+    if gap <= 0.0 {
+        return None;
+    }
     let mut rate = 0.0;
     for factor in Factor::ALL.into_iter().filter(|&factor| factor != Factor::Reach) {
         let FactorParams { weight, half, half_life_ms } = *params.factor(factor);
         let u = (amounts[factor as usize] / half).min(LOG2_E);
-        if u == 0.0 {
-            continue;
+        if u > 0.0 {
+            rate += weight * LN_2 * u * libm::exp2(-u) * LN_2 / half_life_ms as f64;
         }
-        rate += weight * LN_2 * u * libm::exp2(-u) * LN_2 / half_life_ms as f64;
     }
-    let gap = score.value() - floor.value() - ROUNDING;
-    if gap <= 0.0 {
-        return 0;
+    Some(if rate > 0.0 { (gap / rate).min(NEVER as f64) as i64 } else { NEVER })
+}
+
+/// Longer than any score takes to fall, in ms: about 30,000 years.
+pub const NEVER: i64 = 1 << 50;
+
+/// The first of the times `first`, `first + every`, … (in ms from now) at which the score has fallen to `floor`, if nothing
+/// happens; `None` if it never does. Points fall with their amounts and rounding keeps their order, so bisection finds it.
+pub fn falls_at(basis: &Basis, floor: Points, first: i64, every: i64, decay: &Decay, params: &Params) -> Option<i64> {
+    let fallen = |n: i64| {
+        let then = basis.after(&decay.all(first + n * every));
+        score(&then.factor_amounts(), params).1 <= floor
+    };
+    let mut after = 1;
+    while !fallen(after - 1) {
+        after *= 2;
+        if after > NEVER / every {
+            return None;
+        }
     }
-    if rate > 0.0 { (gap / rate).min(i64::MAX as f64 / 4.0) as i64 } else { i64::MAX / 4 }
+    // Not fallen at after/2 − 1 (or nothing is known before the first), fallen at after − 1.
+    let (mut low, mut high) = (after / 2, after - 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if fallen(middle) { high = middle } else { low = middle + 1 }
+    }
+    Some(first + low * every)
 }
 
 /// The layer that follows from points and audience; a layer held now is left `hysteresis` below where it begins.
@@ -147,22 +198,23 @@ mod tests {
     }
 
     #[test]
-    fn a_score_never_falls_before_the_bound() {
+    fn a_score_falls_when_it_is_said_to_and_not_before() {
         let params = Params::default();
+        let decay = Decay::new(&params);
         for persuasion in [0.3, 2.0, 7.0, 30.0] {
-            for step in [50, 100, 400] {
-                let amounts = [persuasion, 1.0, 3.0, 0.02, 1.0, 4.0, 3.0];
-                let (_, now) = score(&amounts, &params);
-                let floor = Points(now.0.saturating_sub(step));
-                let ms = stays_above(&amounts, now, floor, &params);
-                let then: [f64; 7] = std::array::from_fn(|i| {
-                    if i == Factor::Reach as usize {
-                        return amounts[i];
-                    }
-                    amounts[i] * libm::exp2(-(ms as f64) / params.factors[i].half_life_ms as f64)
-                });
-                assert!(score(&then, &params).1 > floor, "persuasion {persuasion} step {step} after {ms} ms");
+            for step in [3, 50, 100, 400] {
+                let amounts = Amounts { persuasion, advocacy: 1.0, content: 3.0, positive: 4.0, ..Amounts::default() };
+                let basis = Basis { amounts, most: 3.0, all: 5.0, reach: 3.0 };
+                let at = |ms| score(&basis.after(&decay.all(ms)).factor_amounts(), &params).1;
+                let floor = Points(at(0).0.saturating_sub(step));
+                let bound = stays_above(&basis.factor_amounts(), at(0), floor, &params);
+                assert_eq!(bound.is_none(), step == 3, "nearer than the rounding");
+                let falls = falls_at(&basis, floor, 1000, 3_600_000, &decay, &params).expect("it falls");
+                assert!(at(bound.unwrap_or(0)) > floor && bound.unwrap_or(0) <= falls);
+                assert!(at(falls) <= floor && (falls == 1000 || at(falls - 3_600_000) > floor));
             }
         }
+        let still = Basis { amounts: Amounts::default(), most: 0.0, all: 0.0, reach: 6.0 };
+        assert_eq!(falls_at(&still, Points(100), 0, 3_600_000, &decay, &params), None, "reach does not decay");
     }
 }
