@@ -1,7 +1,7 @@
 //! The HTTP interface: what the view holds, as JSON; health; metrics; the console. Read-only.
 //!
-//! Answers are computed on the server's own small runtime, from one read lock of the view each. That blocks a worker
-//! for as long as an epoch is published, which is milliseconds; the data path runs on threads of its own.
+//! Answers are computed on the server's own small runtime; those that may have to wait for an epoch's publication, aside of its
+//! workers, so that looking up one customer never waits for them. The data path runs on threads of its own.
 
 mod answers;
 mod gate;
