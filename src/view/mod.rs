@@ -175,7 +175,7 @@ impl View {
     /// the credit earned in it (which orders category scores too) whatever `rank` says. At most 4096 rows.
     ///
     /// Costs some microseconds a row, unless thousands have fallen from the top since the last answer: then all customers are looked
-    /// through, a tenth of a second for each million. Call it where that may block.
+    /// through. Call it where that may block.
     #[must_use]
     pub fn leaderboard(
         &self,
