@@ -441,37 +441,6 @@ fn openapi_lists_exactly_the_routes() {
     }
 }
 
-/// While epochs are published that give all customers the same score, no reader may see two scores.
-#[test]
-fn readers_see_whole_epochs() {
-    let fixture = Fixture::new(None);
-    let view = fixture.view.clone();
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut seen = 0;
-            loop {
-                let (as_of, customers) = view.leaderboard(bellwether::view::Rank::Score, None, None, 1000);
-                if as_of.epoch >= 3 {
-                    assert_eq!(customers.len(), 30);
-                    let expected = Points(as_of.epoch as u16);
-                    assert!(customers.iter().all(|customer| customer.score == expected), "half of epoch {as_of:?}");
-                    seen += 1;
-                }
-                if as_of.epoch == 300 {
-                    return seen;
-                }
-            }
-        });
-        for epoch in 3..=300 {
-            let mut effects = Effects::default();
-            let changes = (1..=30).map(|customer| Output::Score(Box::new(score(customer, epoch, epoch as u16))));
-            effects.outputs.extend(changes);
-            fixture.publish(&effects, u64::from(epoch));
-        }
-        assert!(reader.join().unwrap() > 0);
-    });
-}
-
 /// What the engine makes of `c1` buying a book and, a day later, nine followers doing the same.
 #[test]
 fn the_engine_s_own_effects_are_seen() {

@@ -1,11 +1,10 @@
 //! The JSON shapes of the answers. Names are those of the output topics where the meaning is the same.
 
 use crate::event::{Cause, Factor, FactorPoints, Layer, Points, Position, Time, TotalValue};
-use crate::view::{AsOf, Cascade, CascadeChanged, CategoryStanding, Customer, Node, ScoreChanged, Streamed};
+use crate::view::{AsOf, Cascade, CascadeChanged, CategoryStanding, Customer, Node, Recent, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The instant that an answer speaks of: the state after `epoch`, with everything before `watermark` counted.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -181,7 +180,7 @@ pub struct CascadeAnswer {
     pub left_out: u32,
 }
 
-/// A score change on the stream.
+/// A score change on the stream: a customer's last one of the epoch.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ScoreStreamed {
     pub as_of: AsOfAnswer,
@@ -214,58 +213,49 @@ impl From<AsOf> for AsOfAnswer {
 
 impl CustomerAnswer {
     pub fn new(as_of: AsOf, customer: &Customer) -> Self {
+        let state = &customer.state;
         CustomerAnswer {
             as_of: as_of.into(),
             customer_id: customer.id.to_string(),
-            sequence: customer.sequence,
-            score: customer.score.value(),
-            previous_score: customer.previous_score.value(),
-            layer: customer.layer.name(),
-            previous_layer: customer.previous_layer.name(),
+            sequence: state.sequence,
+            score: state.score.value(),
+            previous_score: state.previous_score.value(),
+            layer: state.layer.name(),
+            previous_layer: state.previous_layer.name(),
             traits: traits(customer),
-            polarity: f64::from(customer.polarity) / 100.0,
-            percentile: f64::from(customer.percentile) / 10.0,
-            factors: factors(&customer.factors),
+            polarity: f64::from(state.polarity) / 100.0,
+            percentile: f64::from(state.percentile) / 10.0,
+            factors: factors(&state.factors),
             categories: categories(customer),
-            total_value: value(&customer.value),
-            credit: credit(customer),
-            followers: customer.followers,
-            audience: customer.audience,
-            cause: cause(&customer.cause),
-            occurred_at: rfc3339(customer.at),
-            recent: customer
-                .recent
-                .iter()
-                .rev()
-                .map(|recent| RecentAnswer {
-                    occurred_at: rfc3339(recent.at),
-                    score: recent.score.value(),
-                    previous_score: recent.previous_score.value(),
-                    layer: recent.layer.name(),
-                    cause: recent.cause.map_or(DECAY, |kind| kind.name()),
-                })
-                .collect(),
+            total_value: value(&state.value),
+            credit: credit(state),
+            followers: state.followers,
+            audience: state.audience,
+            cause: cause(&state.cause),
+            occurred_at: rfc3339(state.at),
+            recent: state.recent().map(recent).collect(),
         }
     }
 }
 
 impl RankedAnswer {
     pub fn new(rank: usize, customer: &Customer) -> Self {
+        let state = &customer.state;
         RankedAnswer {
             rank,
             customer_id: customer.id.to_string(),
-            score: customer.score.value(),
-            layer: customer.layer.name(),
+            score: state.score.value(),
+            layer: state.layer.name(),
             traits: traits(customer),
-            polarity: f64::from(customer.polarity) / 100.0,
-            percentile: f64::from(customer.percentile) / 10.0,
-            persuasion: customer.factors[Factor::Persuasion as usize].points.value(),
-            credit: credit(customer),
-            total_value: value(&customer.value),
-            followers: customer.followers,
+            polarity: f64::from(state.polarity) / 100.0,
+            percentile: f64::from(state.percentile) / 10.0,
+            persuasion: state.factors[Factor::Persuasion as usize].points.value(),
+            credit: credit(state),
+            total_value: value(&state.value),
+            followers: state.followers,
             categories: categories(customer),
-            cause: cause(&customer.cause),
-            occurred_at: rfc3339(customer.at),
+            cause: cause(&state.cause),
+            occurred_at: rfc3339(state.at),
         }
     }
 }
@@ -311,22 +301,22 @@ impl CascadeAnswer {
 }
 
 impl ScoreStreamed {
-    pub fn new(streamed: &Streamed, changed: &ScoreChanged) -> Self {
-        let change = &changed.change;
-        let delta = Points(change.score.0.abs_diff(change.previous_score.0)).value();
+    pub fn new(as_of: AsOf, customer: &Customer) -> Self {
+        let state = &customer.state;
+        let delta = Points(state.score.0.abs_diff(state.previous_score.0)).value();
         ScoreStreamed {
-            as_of: streamed.as_of.into(),
-            customer_id: changed.customer.to_string(),
-            sequence: change.sequence,
-            score: change.score.value(),
-            previous_score: change.previous_score.value(),
-            delta: if change.score < change.previous_score { -delta } else { delta },
-            layer: change.layer.name(),
-            previous_layer: change.previous_layer.name(),
-            traits: trait_names(change.traits.super_connector, change.traits.critic, &changed.experts),
-            factors: factors(&change.factors),
-            cause: cause(&change.cause),
-            occurred_at: rfc3339(change.at),
+            as_of: as_of.into(),
+            customer_id: customer.id.to_string(),
+            sequence: state.sequence,
+            score: state.score.value(),
+            previous_score: state.previous_score.value(),
+            delta: if state.score < state.previous_score { -delta } else { delta },
+            layer: state.layer.name(),
+            previous_layer: state.previous_layer.name(),
+            traits: traits(customer),
+            factors: factors(&state.factors),
+            cause: cause(&state.cause),
+            occurred_at: rfc3339(state.at),
         }
     }
 }
@@ -363,13 +353,19 @@ fn factors(points: &[FactorPoints; 7]) -> BTreeMap<&'static str, FactorAnswer> {
 }
 
 fn traits(customer: &Customer) -> Vec<String> {
-    trait_names(customer.super_connector, customer.critic, &customer.experts)
+    let flags = [("super_connector", customer.state.super_connector), ("critic", customer.state.critic)];
+    let flags = flags.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned());
+    flags.chain(customer.experts.iter().map(|category| format!("expert:{category}"))).collect()
 }
 
-fn trait_names(super_connector: bool, critic: bool, experts: &[Arc<str>]) -> Vec<String> {
-    let flags = [("super_connector", super_connector), ("critic", critic)];
-    let flags = flags.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned());
-    flags.chain(experts.iter().map(|category| format!("expert:{category}"))).collect()
+fn recent(recent: Recent) -> RecentAnswer {
+    RecentAnswer {
+        occurred_at: rfc3339(recent.at),
+        score: recent.score.value(),
+        previous_score: recent.previous_score.value(),
+        layer: recent.layer.name(),
+        cause: recent.cause.map_or(DECAY, |kind| kind.name()),
+    }
 }
 
 fn categories(customer: &Customer) -> Vec<CategoryAnswer> {
@@ -389,6 +385,6 @@ fn value(value: &TotalValue) -> ValueAnswer {
     }
 }
 
-fn credit(customer: &Customer) -> CreditAnswer {
-    CreditAnswer { direct: customer.credit.direct.adoptions(), indirect: customer.credit.indirect.adoptions() }
+fn credit(state: &State) -> CreditAnswer {
+    CreditAnswer { direct: state.credit.direct.adoptions(), indirect: state.credit.indirect.adoptions() }
 }

@@ -1,9 +1,10 @@
 //! The HTTP interface: what the view holds, as JSON; health; metrics; the console. Read-only.
 //!
-//! Answers are computed on the server's own small runtime, from one read lock of the view each. That blocks a worker
-//! for as long as an epoch is published, which is milliseconds; the data path runs on threads of its own.
+//! Answers are computed on the server's own small runtime; those that may have to wait for an epoch's publication, aside of its
+//! workers, so that looking up one customer never waits for them. The data path runs on threads of its own.
 
 mod answers;
+mod connections;
 mod gate;
 mod openapi;
 mod problem;
@@ -97,13 +98,13 @@ impl Api {
 }
 
 /// Serves until `stop` turns true and the answers under way are written.
-pub async fn serve(listener: tokio::net::TcpListener, api: Api) -> std::io::Result<()> {
+pub async fn serve(listener: tokio::net::TcpListener, api: Api) {
     let mut stop = api.stop.clone();
     let stopped = async move {
         // An error means that whoever could have stopped the server is gone: that stops it too.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    axum::serve(listener, routes::router(Arc::new(api))).with_graceful_shutdown(stopped).await
+    connections::serve(listener, routes::router(Arc::new(api)), connections::HEAD_WITHIN, stopped).await;
 }
 
 /// A running server. Dropping it stops it.
@@ -144,7 +145,8 @@ pub fn start(
         runtime.block_on(async {
             let serving = async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                serve(listener, api).await
+                serve(listener, api).await;
+                std::io::Result::Ok(())
             };
             tokio::select! {
                 ended = serving => if let Err(error) = ended {

@@ -5,7 +5,7 @@ use super::answers::{
 };
 use super::problem::Problem;
 use super::{Api, Phase, gate, openapi, stream};
-use crate::view::Rank;
+use crate::view::{Rank, View};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -191,7 +191,9 @@ async fn leaderboard(
         answers::layer(&name).ok_or_else(|| Problem::bad_request(format!("layer: {name:?} is not a layer")))
     });
     let limit = limit(query.limit)?;
-    let (as_of, customers) = api.view.leaderboard(rank, query.category.as_deref(), layer.transpose()?, limit);
+    let layer = layer.transpose()?;
+    let (as_of, customers) =
+        aside(&api, move |view| view.leaderboard(rank, query.category.as_deref(), layer, limit)).await?;
     let customers = customers.iter().zip(1..).map(|(customer, rank)| RankedAnswer::new(rank, customer)).collect();
     Ok(Json(LeaderboardAnswer { as_of: as_of.into(), by: rank.name(), customers }))
 }
@@ -214,7 +216,8 @@ async fn cascades(
         Some("closed") => Some(false),
         Some(other) => return Err(Problem::bad_request(format!("status: {other:?} is neither open nor closed"))),
     };
-    let (as_of, cascades) = api.view.cascades(open, limit(query.limit)?);
+    let limit = limit(query.limit)?;
+    let (as_of, cascades) = aside(&api, move |view| view.cascades(open, limit)).await?;
     let cascades = cascades.iter().map(|changed| CascadeSummary::new(changed)).collect();
     Ok(Json(CascadesAnswer { as_of: as_of.into(), cascades }))
 }
@@ -226,10 +229,20 @@ async fn cascade(
     let Path(id) = id.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let number = u64::from_str_radix(&id, 16).ok().filter(|_| id.len() == 16 && !id.starts_with('+'));
     let number = number.ok_or_else(|| Problem::bad_request(format!("id: {id:?} is not 16 hexadecimal digits")))?;
-    let (as_of, cascade) = api.view.cascade(number);
+    let (as_of, cascade) = aside(&api, move |view| view.cascade(number)).await?;
     let cascade =
         cascade.ok_or_else(|| Problem::not_found(format!("cascade {id} is not among those that are kept")))?;
     Ok(Json(CascadeAnswer::new(as_of, &cascade)))
+}
+
+/// Answers that may wait for a publication are computed aside, so that they do not keep the workers from the others.
+async fn aside<A: Send + 'static>(
+    api: &Arc<Api>,
+    answer: impl FnOnce(&View) -> A + Send + 'static,
+) -> Result<A, Problem> {
+    let view = api.view.clone();
+    let computed = tokio::task::spawn_blocking(move || answer(&view)).await;
+    computed.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed"))
 }
 
 fn limit(asked: Option<usize>) -> Result<usize, Problem> {

@@ -35,7 +35,8 @@ pub struct Lagged {
     pub missed: u64,
 }
 
-/// Events `score` and `cascade` with ids `epoch-index`, from now on; the first is `as_of`. A stream cannot be resumed: a reader that
+/// Events `score` and `cascade` with ids `epoch-index`, from now on; the first is `as_of`. A customer who changed
+/// several times in an epoch is told of once, with the last change. A stream cannot be resumed: a reader that
 /// needs every change reads the topic `influence.score-changes`.
 pub(super) async fn stream(
     State(api): State<Arc<Api>>,
@@ -85,8 +86,8 @@ impl Reader {
     fn wants(&self, change: &Change) -> bool {
         let Some(wanted) = self.customer.as_deref() else { return true };
         match change {
-            Change::Score(changed) => *changed.customer == *wanted,
-            Change::Cascade(changed) => *changed.root == *wanted,
+            Change::Score(customer) => customer.id == wanted,
+            Change::Cascade(changed) => changed.root == wanted,
         }
     }
 }
@@ -94,7 +95,7 @@ impl Reader {
 fn change_event(streamed: &Streamed) -> Event {
     let as_of = streamed.as_of;
     let event = match &streamed.change {
-        Change::Score(changed) => event("score", &ScoreStreamed::new(streamed, changed)),
+        Change::Score(customer) => event("score", &ScoreStreamed::new(as_of, customer)),
         Change::Cascade(changed) => {
             event("cascade", &CascadeStreamed { as_of: as_of.into(), summary: CascadeSummary::new(changed) })
         }

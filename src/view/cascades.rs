@@ -1,7 +1,8 @@
 //! The latest cascades with their trees, bounded in number and size.
 
-use super::delta::{CascadeChanged, Change, Delta, Join};
+use super::delta::{CascadeChanged, Join};
 use crate::event::{CascadeStatus, Time};
+use compact_str::CompactString;
 use hashbrown::{HashMap, HashTable};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct Cascade {
 /// A customer in a cascade's tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    pub customer: Arc<str>,
+    pub customer: CompactString,
     /// Index of the parent in the tree; `None` for the root, or when the parent was left out.
     pub parent: Option<u32>,
     pub depth: u32,
@@ -58,15 +59,10 @@ impl Cascades {
         Cascades { kept: HashMap::new(), order: BTreeSet::new(), changes: 0, max, tree_max, forgotten: 0, left_out: 0 }
     }
 
-    /// Takes over the changes and joins of one epoch.
-    pub fn apply(&mut self, delta: &Delta) {
-        for change in &delta.changes {
-            if let Change::Cascade(changed) = change {
-                self.change(changed);
-            }
-        }
-        // Joins come after all changes: a tree is drawn only for a cascade that was detected.
-        for join in &delta.joins {
+    /// Takes over who joined in an epoch, whose changes were told before: a tree is drawn only for a cascade that was
+    /// detected.
+    pub fn join(&mut self, joins: &[Join]) {
+        for join in joins {
             if let Some(kept) = self.kept.get_mut(&join.cascade)
                 && !kept.tree.add(join, self.tree_max)
             {
@@ -96,7 +92,8 @@ impl Cascades {
         })
     }
 
-    fn change(&mut self, changed: &Arc<CascadeChanged>) {
+    /// Takes over a change.
+    pub fn change(&mut self, changed: &Arc<CascadeChanged>) {
         let id = changed.change.cascade;
         let place = (changed.change.status != CascadeStatus::Closed, self.changes, id);
         self.changes += 1;
@@ -133,7 +130,7 @@ impl Tree {
     }
 
     fn index(&self, customer: &str) -> Option<u32> {
-        self.by_customer.find(hash(customer), |&node| *self.nodes[node as usize].customer == *customer).copied()
+        self.by_customer.find(hash(customer), |&node| self.nodes[node as usize].customer == customer).copied()
     }
 }
 

@@ -1,42 +1,45 @@
 //! One epoch's changes with ids as text: made where the engine's names are at hand, published later.
 
+use super::customer::{Customer, State};
 use crate::engine::{Effects, Engine};
 use crate::event::{CascadeChange, CategoryId, CustomerId, Output, ProductId, ScoreChange, Time};
+use compact_str::CompactString;
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::sync::Arc;
 
-/// What one epoch changes for readers; made on the engine's thread, published after its commit.
+/// What one epoch changes for readers; made on the engine's thread, published after its commit. It holds each customer
+/// once, as it stands at the epoch's end, however often it changed: nobody sees what was in between, but for the history in short.
 #[derive(Debug, Default)]
 pub struct Delta {
-    /// In the order of publishing.
-    pub(super) changes: Vec<Change>,
+    /// In the order of publishing; a customer stands where it changed first.
+    pub(super) changes: Vec<Fresh>,
     pub(super) joins: Vec<Join>,
+    /// Names of the categories that occur in `changes`.
+    pub(super) categories: HashMap<CategoryId, CompactString>,
 }
 
-/// A change that readers are told of.
-#[derive(Clone, Debug)]
-pub enum Change {
-    Score(Arc<ScoreChanged>),
+/// What is new at the end of an epoch.
+#[derive(Debug)]
+pub(super) enum Fresh {
+    Customer(CompactString, Box<State>),
     Cascade(Arc<CascadeChanged>),
 }
 
-/// A score change and the names in it.
-#[derive(Debug)]
-pub struct ScoreChanged {
-    pub customer: Arc<str>,
-    /// Names of `change.categories`, in their order.
-    pub categories: Box<[Arc<str>]>,
-    /// Names of `change.traits.experts`, in their order.
-    pub experts: Box<[Arc<str>]>,
-    pub change: ScoreChange,
+/// A change that readers of the stream are told of.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The customer's last change in the epoch.
+    Score(Arc<Customer>),
+    Cascade(Arc<CascadeChanged>),
 }
 
 /// A cascade change and the names in it.
 #[derive(Debug)]
 pub struct CascadeChanged {
-    pub product: Arc<str>,
-    pub category: Arc<str>,
-    pub root: Arc<str>,
+    pub product: CompactString,
+    pub category: CompactString,
+    pub root: CompactString,
     pub change: CascadeChange,
 }
 
@@ -44,8 +47,8 @@ pub struct CascadeChanged {
 #[derive(Debug)]
 pub(super) struct Join {
     pub cascade: u64,
-    pub customer: Arc<str>,
-    pub parent: Option<Arc<str>>,
+    pub customer: CompactString,
+    pub parent: Option<CompactString>,
     pub depth: u32,
     pub at: Time,
 }
@@ -62,49 +65,63 @@ impl Delta {
         )
     }
 
-    /// The same with names from elsewhere, each asked for once. For tests that have no engine.
+    /// The same with names from elsewhere. For tests that have no engine.
     pub fn with_names(
         effects: &Effects,
-        customer: impl Fn(CustomerId) -> Arc<str>,
-        product: impl Fn(ProductId) -> Arc<str>,
-        category: impl Fn(CategoryId) -> Arc<str>,
+        customer: impl Fn(CustomerId) -> CompactString,
+        product: impl Fn(ProductId) -> CompactString,
+        category: impl Fn(CategoryId) -> CompactString,
     ) -> Delta {
-        let mut customers = HashMap::<CustomerId, Arc<str>>::new();
-        let mut products = HashMap::<ProductId, Arc<str>>::new();
-        let mut categories = HashMap::<CategoryId, Arc<str>>::new();
-        let mut customer = |id| customers.entry(id).or_insert_with(|| customer(id)).clone();
-        let mut product = |id| products.entry(id).or_insert_with(|| product(id)).clone();
-        let mut category = |id| categories.entry(id).or_insert_with(|| category(id)).clone();
-
-        let changes = effects
-            .outputs
-            .iter()
-            .map(|output| match output {
-                Output::Score(change) => Change::Score(Arc::new(ScoreChanged {
-                    customer: customer(change.customer),
-                    categories: change.categories.iter().map(|standing| category(standing.category)).collect(),
-                    experts: change.traits.experts.iter().map(|&expert| category(expert)).collect(),
-                    change: (**change).clone(),
-                })),
-                Output::Cascade(change) => Change::Cascade(Arc::new(CascadeChanged {
+        let mut delta = Delta { changes: Vec::with_capacity(effects.outputs.len()), ..Delta::default() };
+        let mut seen = HashMap::with_capacity(effects.outputs.len());
+        for output in &effects.outputs {
+            match output {
+                Output::Score(change) => {
+                    let standings = change.categories.iter().map(|standing| standing.category);
+                    for id in standings.chain(change.traits.experts.iter().copied()) {
+                        delta.categories.entry(id).or_insert_with(|| category(id));
+                    }
+                    delta.score(change, seen.entry(change.customer), &customer);
+                }
+                Output::Cascade(change) => delta.changes.push(Fresh::Cascade(Arc::new(CascadeChanged {
                     product: product(change.product),
                     category: category(change.category),
                     root: customer(change.root),
                     change: (**change).clone(),
-                })),
-            })
-            .collect();
-        let joins = effects
-            .joins
-            .iter()
-            .map(|join| Join {
-                cascade: join.cascade,
-                customer: customer(join.customer),
-                parent: join.parent.map(&mut customer),
-                depth: join.depth,
-                at: join.at,
-            })
-            .collect();
-        Delta { changes, joins }
+                }))),
+            }
+        }
+        let joins = effects.joins.iter().map(|join| Join {
+            cascade: join.cascade,
+            customer: customer(join.customer),
+            parent: join.parent.map(&customer),
+            depth: join.depth,
+            at: join.at,
+        });
+        delta.joins.extend(joins);
+        delta
+    }
+
+    fn score<S>(
+        &mut self,
+        change: &ScoreChange,
+        place: Entry<'_, CustomerId, usize, S>,
+        name: impl Fn(CustomerId) -> CompactString,
+    ) where
+        S: std::hash::BuildHasher,
+    {
+        let mut state = Box::new(State::new(change));
+        match place {
+            Entry::Occupied(place) => {
+                if let Fresh::Customer(_, before) = &mut self.changes[*place.get()] {
+                    state.follow(before);
+                    *before = state;
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.changes.len());
+                self.changes.push(Fresh::Customer(name(change.customer), state));
+            }
+        }
     }
 }
