@@ -317,7 +317,7 @@ struct Command {
 
 fn run(line: &[&str]) {
     let args = Command::parse_from(["simulate"].iter().chain(line));
-    simulate_command(args.simulate).unwrap();
+    simulate_command(&args.simulate).unwrap();
 }
 
 #[test]

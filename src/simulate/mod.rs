@@ -25,6 +25,7 @@ mod event;
 mod graph;
 mod market;
 mod persuasion;
+mod publish;
 mod rings;
 mod schedule;
 mod truth;
@@ -34,6 +35,7 @@ mod write;
 pub use command::{SimulateArgs, simulate_command};
 pub use event::{CATEGORIES, PLATFORMS, SimBody, SimEvent, SimMention};
 pub use market::Market;
+pub use publish::Feed;
 pub use truth::{Counts, Planted, Truth};
 pub use write::{write_id, write_key, write_line, write_value};
 
