@@ -141,6 +141,26 @@ impl Options {
         }
     }
 
+    /// [`Options::demo`] with another number of customers, everything else in proportion, and another seed.
+    #[must_use]
+    pub fn demo_of(customers: u32, seed: u64) -> Self {
+        let demo = Options::demo();
+        let share = f64::from(customers) / f64::from(demo.customers);
+        let scaled = |count: u32| ((f64::from(count) * share).round() as u32).max(1);
+        Options {
+            seed,
+            customers,
+            follows: (demo.follows as f64 * share) as u64,
+            purchases: (demo.purchases as f64 * share) as u64,
+            products: scaled(demo.products),
+            influencers: scaled(demo.influencers),
+            rings: (f64::from(demo.rings) * share) as u32,
+            sponsors: scaled(demo.sponsors),
+            shocks: scaled(demo.shocks),
+            ..demo
+        }
+    }
+
     /// The reference market for measurements, times `scale`: exactly 1 M customers, 8 M follows (85 % of them in the day
     /// before the start) and 8 M purchases in 60 days of 100,000 products, 5,000 planted influencers among the buyers; no other events,
     /// no repeats, no disorder.
