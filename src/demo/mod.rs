@@ -251,7 +251,12 @@ impl Stage<'_> {
     fn found(&self) -> String {
         let (all, planted) = (self.advocates.len(), self.truth.planted.len());
         let found = self.found_planted();
-        format!("{found} of {planted} planted are core advocates, and {} others.", all - found)
+        let others = match all - found {
+            0 => "nobody else".to_owned(),
+            1 => "1 other".to_owned(),
+            others => format!("{others} others"),
+        };
+        format!("{found} of the {planted} planted are core advocates, and {others}.")
     }
 
     fn found_planted(&self) -> usize {
@@ -264,7 +269,8 @@ impl Stage<'_> {
         let passed = now.duration_since(then).as_secs_f64();
         let rate = if passed >= 1.0 { (read - before) as f64 / passed } else { rate };
         if passed >= 1.0 || self.told.rate.is_none() {
-            self.told.rate = Some((if passed >= 1.0 { now } else { then }, if passed >= 1.0 { read } else { before }, rate));
+            self.told.rate =
+                Some((if passed >= 1.0 { now } else { then }, if passed >= 1.0 { read } else { before }, rate));
         }
         let planted = self.truth.planted.len();
         let found = self.found_planted();
@@ -280,20 +286,24 @@ impl Stage<'_> {
         self.screen.clear();
         let (read, changes) = (&self.counters.read, &self.counters.changes);
         let rejected = self.counters.rejected.load(Ordering::Relaxed);
-        let fast = self.counters.fastest();
-        self.screen.say("");
-        self.screen.say(&format!(
-            "{} events ({} rejected), {}/s while the days raced, {} changes of scores.",
-            thousands(read.load(Ordering::Relaxed)),
-            thousands(rejected),
-            thousands(fast),
-            thousands(changes.load(Ordering::Relaxed))
-        ));
         let planted = self.truth.planted.len();
         let top = self.view.leaderboard(Rank::Persuasion, None, None, planted).1;
         let right = top.iter().filter(|customer| self.planted(&customer.id).is_some()).count();
-        self.screen.say(&format!("{} Of the first {planted} by", self.found()));
-        self.screen.say(&format!("persuasion, {right} were planted."));
-        self.screen.say("Next: README.md; `bellwether run --help` to run it on your Kafka.");
+        let (read, changes) = (read.load(Ordering::Relaxed), changes.load(Ordering::Relaxed));
+        self.screen.say("");
+        for line in [
+            format!(
+                "{} events read, {} rejected, {} changes of scores;",
+                thousands(read),
+                rejected,
+                thousands(changes)
+            ),
+            format!("{} events/s while the days raced, a pace set by the demo.", thousands(self.counters.fastest())),
+            self.found(),
+            format!("Of the first {planted} by persuasion, {right} were planted."),
+            "Next: README.md; `bellwether run --help` for your own Kafka.".to_owned(),
+        ] {
+            self.screen.say(&line);
+        }
     }
 }

@@ -5,12 +5,15 @@ use super::screen::Screen;
 use crate::event::{Cause, CauseKind, Factor, Layer, Money, ScoreChange, Time};
 use crate::simulate::{CATEGORIES, Planted, SimBody, SimEvent, write_id};
 use crate::view::ScoreChanged;
+use std::cmp::Reverse;
 
 /// Width of a full bar, in characters; half characters are drawn.
 const BAR: usize = 20;
 const HOUR_MS: i64 = 3_600_000;
 /// Factors shown: those that moved, and the largest.
 const FACTORS: usize = 4;
+/// Smallest movement shown, in hundredths of a point.
+const SHOWN: i32 = 5;
 
 /// Tells who became what and why, with the truth beside it. No line is longer than 80 columns.
 pub fn tell(screen: &Screen, changed: &ScoreChanged, planted: Option<&Planted>, past: &Past) {
@@ -54,18 +57,15 @@ pub fn day_and_hour(at: Time) -> String {
 fn bars(screen: &Screen, change: &ScoreChange) -> Vec<String> {
     let mut shown = Factor::ALL;
     let points = |factor: &Factor| change.factors[*factor as usize];
-    shown.sort_by_key(|factor| {
-        let points = points(factor);
-        (points.points == points.previous, std::cmp::Reverse(points.points))
-    });
+    let moved = |factor: &Factor| i32::from(points(factor).points.0) - i32::from(points(factor).previous.0);
+    shown.sort_by_key(|factor| (moved(factor).abs() < SHOWN, Reverse(points(factor).points)));
     let mut shown = shown[..FACTORS].to_vec();
-    shown.sort_by_key(|factor| std::cmp::Reverse(points(factor).points));
+    shown.sort_by_key(|factor| Reverse(points(factor).points));
     let line = |factor: &Factor| {
-        let points = points(factor);
-        let moved = i32::from(points.points.0) - i32::from(points.previous.0);
+        let (points, moved) = (points(factor), moved(factor));
         let moved = match moved {
-            -4..=4 => String::new(),
-            5.. => screen.good(&format!("  {:+.1}", f64::from(moved) / 100.0)),
+            _ if moved.abs() < SHOWN => String::new(),
+            0.. => screen.good(&format!("  {:+.1}", f64::from(moved) / 100.0)),
             _ => screen.bad(&format!("  {:+.1}", f64::from(moved) / 100.0)),
         };
         let bar = bar(points.points.value());
@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn two_points_are_one_character() {
-        for (points, drawn) in [(0.0, ""), (1.0, "╸"), (2.2, "━"), (4.6, "━━╸"), (40.0, "━━━━━━━━━━━━━━━━━━━━")] {
+        for (points, drawn) in [(0.0, ""), (1.0, "╸"), (2.2, "━"), (4.6, "━━╸"), (40.0, "━━━━━━━━━━━━━━━━━━━━")]
+        {
             assert_eq!(bar(points), drawn);
         }
     }

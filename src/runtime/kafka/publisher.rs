@@ -2,12 +2,12 @@
 
 use super::{BrokerError, client};
 use crate::config::Kafka;
-use rdkafka::client::ClientContext;
 use rdkafka::Message;
+use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Sends records without waiting for each; [`Publisher::flush`] waits for all.
