@@ -1,4 +1,5 @@
 //! The demo as a visitor meets it: the real binary, its text, its API, its broker, and its end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};

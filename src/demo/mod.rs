@@ -201,10 +201,11 @@ impl Stage<'_> {
             }
         }
         let slow = self.begun.elapsed() >= self.tempo.slow_after();
-        if slow && !self.told.story {
-            if let Some(changed) = self.highest.clone() {
-                self.tell(&changed);
-            }
+        if slow
+            && !self.told.story
+            && let Some(changed) = self.highest.clone()
+        {
+            self.tell(&changed);
         }
         if slow && self.told.story && !self.told.slow && self.counters.slow.load(Ordering::Relaxed) {
             self.told.slow = true;

@@ -156,10 +156,9 @@ fn after(name: &str, followed: &Followed<'_>) -> String {
 fn truth(screen: &Screen, planted: Option<&Planted>) -> String {
     match planted {
         Some(planted) => format!(
-            "{}: each act persuades {:.0} % of {} followers, in {}",
+            "{}: each act persuades {:.0} % of its followers, in {}",
             screen.good("planted"),
             planted.beta * 100.0,
-            planted.followers,
             planted.category
         ),
         None => format!("{}: the simulator made nobody follow this customer", screen.bad("not planted")),

@@ -160,7 +160,7 @@ fn record(metrics: &Metrics, report: &EpochReport, totals: &Totals) {
         consumed: report.records,
         rejected: &report.rejects,
         latencies: &latencies,
-        watermark_lag_seconds: (report.watermark > Time::MIN).then(|| report.watermark_lag.as_secs_f64()),
+        watermark_lag_seconds: (report.watermark > Time::MIN).then_some(report.watermark_lag.as_secs_f64()),
         consumer_lag: &lags,
         epoch: report.epoch_time,
         commit: report.commit_time,
