@@ -28,10 +28,11 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Connects lazily: a broker that is not there shows when records are flushed.
+    /// Connects, and looks for the topics.
     pub fn open(config: &Config) -> Result<Feed, Failure> {
         let publisher = Publisher::open(&config.runtime.kafka)?;
         let topics = config.runtime.topics.inputs.clone();
+        publisher.check(&topics)?;
         Ok(Feed { publisher, topics, key: Vec::new(), value: Vec::new() })
     }
 

@@ -1,9 +1,10 @@
 //! A plain producer, for the simulator and the demo: events in, at least once.
 
-use super::{BrokerError, client};
+use super::{ASK, BrokerError, client, settle};
 use crate::config::Kafka;
 use rdkafka::Message;
 use rdkafka::client::ClientContext;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +61,21 @@ impl Publisher {
             .create_with_context(Deliveries { failed: Arc::clone(&failed) })
             .map_err(|error| BrokerError::Fatal(format!("cannot make a producer: {error}")))?;
         Ok(Publisher { producer, failed, sent: 0 })
+    }
+
+    /// Whether the broker answers and has the topics: queued records would be waited for in vain for minutes.
+    pub fn check(&self, topics: &[String]) -> Result<(), BrokerError> {
+        for name in topics {
+            let ask = || self.producer.client().fetch_metadata(Some(name), ASK);
+            let metadata = settle(&format!("asking for topic {name}"), ASK, ask)?;
+            let exists = |topic: &MetadataTopic| topic.error().is_none() && !topic.partitions().is_empty();
+            if !metadata.topics().first().is_some_and(exists) {
+                return Err(BrokerError::Input(format!(
+                    "topic {name} does not exist; topics are created by: bellwether topics --create"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Queues one record; blocks while the queue is full. `timestamp_ms` becomes the record's CreateTime.
