@@ -41,7 +41,7 @@ enum LogFormat {
 
 #[derive(Subcommand)]
 enum Command {
-    /// See it work within seconds: broker, market, pipeline and console in one process
+    /// See it work: broker, market, pipeline and console in one process
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
     /// The pipeline against Kafka, until SIGTERM or SIGINT
@@ -53,7 +53,7 @@ enum Command {
     /// Replay files through the engine: no broker, same outputs
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
-    /// A market with planted influencers, as events to Kafka or files, with the truth beside them
+    /// Events of a market with planted influencers, to Kafka or files
     #[command(after_help = SIMULATE_EXAMPLES)]
     Simulate(Box<SimulateArgs>),
     /// Validate the configuration and show what it comes to
@@ -103,22 +103,22 @@ fn start_logs(cli: &Cli) -> Result<(), Failure> {
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether demo                                    what it does, within seconds, without Kafka
-  bellwether check --config config/runtime.toml      is the configuration right, all errors at once
-  bellwether topics --create                         the topics it reads and writes
-  bellwether run                                     the pipeline, its API and console
-  bellwether replay events.ndjson.zst --out out      a file of events through the engine
+  bellwether demo                            see what it does, without Kafka
+  bellwether check                           is the configuration right?
+  bellwether topics --create                 the topics it reads and writes
+  bellwether run                             the pipeline, its API and console
+  bellwether replay events.ndjson --out out  a file of events, no Kafka
 
-Exit codes: 0 done, 2 usage or configuration, 3 input unreadable, 4 fenced by another instance,
-5 digest mismatch, 1 anything else.";
+Exit codes: 0 done, 2 usage or configuration, 3 input unreadable,
+4 fenced by another instance, 5 digest mismatch, 1 anything else.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
-  bellwether demo                       then open the console's address that it prints
+  bellwether demo                       then open the address that it prints
   bellwether demo --seed 3              another market, other influencers
   bellwether demo --port 9000 | tee demo.txt
 
-Everything stays on this machine and ends with Ctrl-C; nothing is written to disk.";
+It stays on this machine, writes nothing to disk and ends with Ctrl-C.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:

@@ -47,7 +47,7 @@ fn exit_codes_tell_what_kind_of_failure_it_was() {
         (vec!["replay", &empty, "--out", "/dev/null/x"], 1, "/dev/null/x"),
         (vec!["simulate", "--customers", "3"], 2, "customers must be 10"),
         (vec!["simulate", "--rate", "5"], 2, "--brokers"),
-        (vec!["simulate", "--brokers", "localhost:1", "--rate", "-1"], 2, "--rate"),
+        (vec!["simulate", "--brokers", "localhost:1", "--rate=-1"], 2, "--rate must be 0 or more"),
         (vec!["simulate", "--demo", "--out", "/dev/null/x.ndjson"], 1, "/dev/null/x"),
         (vec!["schema", "no.such"], 2, "no.such"),
         (vec!["run", "--config", "no-such.toml"], 2, "no-such.toml: cannot be read"),
