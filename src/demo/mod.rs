@@ -52,6 +52,8 @@ pub struct DemoArgs {
 const LOOK: Duration = Duration::from_millis(50);
 /// How far behind an event may come and still count.
 const LATENESS_MS: i64 = 3 * DAY_MS;
+/// The market's last event may be minutes old when it comes; from then on time passes with the wall clock.
+const LIVE_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// Partitions of the outputs. The embedded broker keeps 5 MiB of each.
 const PARTITIONS: i32 = 4;
 
@@ -123,6 +125,7 @@ fn start_broker(config: &mut Config) -> Result<EmbeddedBroker, Failure> {
     let broker = EmbeddedBroker::start(&inputs.chain(outputs).chain([(journal.clone(), 1)]).collect::<Vec<_>>())?;
     config.runtime.kafka.brokers = broker.brokers().to_owned();
     config.runtime.epoch.max = Duration::from_millis(50);
+    config.runtime.epoch.live_within = LIVE_WITHIN;
     Ok(broker)
 }
 
