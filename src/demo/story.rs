@@ -24,10 +24,10 @@ pub fn tell(screen: &Screen, changed: &ScoreChanged, planted: Option<&Planted>, 
     };
     screen.say(&format!("{} {} {became}, on {}", screen.good("●"), screen.strong(name), day_and_hour(change.at)));
     screen.say(&format!(
-        "  score {} of 100 {}, higher than {:.1} % of all customers",
+        "  score {} of 100 {}, among the first {:.1} % of all customers",
         screen.bold(&format!("{:.1}", change.score.value())),
         screen.faint(&format!("(was {:.1})", change.previous_score.value())),
-        f64::from(change.percentile) / 10.0
+        f64::from(1000 - change.percentile.min(999)) / 10.0
     ));
     for line in bars(screen, change) {
         screen.say(&line);
