@@ -22,7 +22,7 @@
 //! | [`http`], [`metrics`] | the API, the console, Prometheus |
 //! | [`config`] | two TOML files and the environment → typed options, all errors at once |
 //! | [`simulate`] | a market with planted truth: what the product is measured on |
-//! | `demo` | all of it in one process |
+//! | [`demo`] | all of it in one process |
 //!
 //! # The path of one event
 //!
@@ -67,6 +67,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod event;
 pub mod failure;

@@ -1,12 +1,19 @@
 //! Arguments, logs, the command, the exit code.
 
 use bellwether::config::{CheckArgs, check_command};
+use bellwether::demo::{DemoArgs, LogWriter, demo_command};
 use bellwether::failure::Failure;
 use bellwether::runtime::files::{ReplayArgs, replay_command};
 use bellwether::runtime::{RunArgs, TopicsArgs, run_command, topics_command};
+use bellwether::simulate::{SimulateArgs, simulate_command};
+use bellwether::wire::{SchemaArgs, schema_command};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+
+/// State lives in many small allocations for long: the default allocator would keep twice the memory after a while.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Finds the customers whom other customers follow into buying, while it happens.
 ///
@@ -17,9 +24,10 @@ use tracing_subscriber::EnvFilter;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Least severe log shown: error, warn, info, debug, trace, or per module: `info,bellwether::engine=debug`
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
-    log: String,
+    /// Least severe log shown: error, warn, info, debug, trace, or per module: `info,bellwether::runtime=debug`
+    /// [default: info; demo: warn]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<String>,
     /// How logs are written, to stderr
     #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -33,24 +41,38 @@ enum LogFormat {
 
 #[derive(Subcommand)]
 enum Command {
+    /// See it work: broker, market, pipeline and console in one process
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
     /// The pipeline against Kafka, until SIGTERM or SIGINT
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Create or check the topics that `run` reads and writes
+    #[command(after_help = TOPICS_EXAMPLES)]
     Topics(TopicsArgs),
     /// Replay files through the engine: no broker, same outputs
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Events of a market with planted influencers, to Kafka or files
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(Box<SimulateArgs>),
     /// Validate the configuration and show what it comes to
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Print the JSON Schemas of all topics, or the AsyncAPI document
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(SchemaArgs),
 }
 
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo_command(args),
         Command::Run(args) => run_command(args),
         Command::Topics(args) => topics_command(args),
         Command::Replay(args) => replay_command(args),
+        Command::Simulate(args) => simulate_command(args),
         Command::Check(args) => check_command(args),
+        Command::Schema(args) => schema_command(args),
     }
 }
 
@@ -66,8 +88,12 @@ fn main() -> ExitCode {
 }
 
 fn start_logs(cli: &Cli) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&cli.log).map_err(|error| Failure::Usage(format!("--log {}: {error}", cli.log)))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let level = cli.log.as_deref().unwrap_or(match cli.command {
+        Command::Demo(_) => "warn",
+        _ => "info",
+    });
+    let filter = EnvFilter::try_new(level).map_err(|error| Failure::Usage(format!("--log {level}: {error}")))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter::default);
     match cli.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),
@@ -77,11 +103,57 @@ fn start_logs(cli: &Cli) -> Result<(), Failure> {
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether check --config config/runtime.toml      is the configuration right, all errors at once
-  bellwether replay events.ndjson.zst --out out      a file of events through the engine
+  bellwether demo                            see what it does, without Kafka
+  bellwether check                           is the configuration right?
+  bellwether topics --create                 the topics it reads and writes
+  bellwether run                             the pipeline, its API and console
+  bellwether replay events.ndjson --out out  a file of events, no Kafka
 
-Exit codes: 0 done, 2 usage or configuration, 3 input unreadable, 4 fenced by another instance,
-5 digest mismatch, 1 anything else.";
+Exit codes: 0 done, 2 usage or configuration, 3 input unreadable,
+4 fenced by another instance, 5 digest mismatch, 1 anything else.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  bellwether demo                       then open the address that it prints
+  bellwether demo --seed 3              another market, other influencers
+  bellwether demo --port 9000 | tee demo.txt
+
+It stays on this machine, writes nothing to disk and ends with Ctrl-C.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  bellwether topics --create            once: the topics it reads and writes
+  bellwether run                        config/runtime.toml if it exists, or the defaults
+  bellwether run --config prod.toml --log-format json
+  BELLWETHER_KAFKA__BROKERS=kafka:9092 bellwether run
+
+A restart continues where the last committed epoch ended. A second instance with the same
+transactional_id takes over: the first one stops with exit code 4 and has written nothing since.
+GET /readyz says 200 once epochs are being committed; GET / is the console.";
+
+const TOPICS_EXAMPLES: &str = "\
+Examples:
+  bellwether topics --check                          what is missing or set wrongly, changes nothing
+  bellwether topics --create                         creates what is missing, 12 partitions each
+  bellwether topics --create --partitions 48 --replication 3 --config prod.toml
+
+Input topics that exist are left as they are: any number of partitions and any key will do.";
+
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  bellwether simulate --demo --out events.ndjson.zst --truth truth.json
+  bellwether simulate --customers 50000 --out market    one file per topic in market/
+  bellwether simulate | bellwether replay - --out out
+  bellwether simulate --brokers localhost:9092 --rate 2000
+
+The same options and seed give the same events everywhere. The truth names the planted influencers,
+so that what Bellwether finds can be compared with what there was to find.";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  bellwether schema commerce.purchases      what a purchase must look like
+  bellwether schema --asyncapi              all topics in one AsyncAPI 3 document
+  bellwether schema --out schemas           one file per topic";
 
 const REPLAY_EXAMPLES: &str = r#"Examples:
   bellwether replay follows.ndjson purchases.ndjson.gz --out out

@@ -181,6 +181,12 @@ impl Metrics {
         self.totals(totals);
     }
 
+    /// Takes over where history ended: while it is stepped through again nothing is consumed, committed or published.
+    pub fn resume(&self, score_histogram: &[u64; 101], totals: &Totals) {
+        self.scores.set(*score_histogram);
+        self.totals(totals);
+    }
+
     /// Records how long the restore at the start took.
     pub fn restored(&self, took: Duration) {
         self.restore.set(took.as_secs_f64());

@@ -45,6 +45,13 @@ fn exit_codes_tell_what_kind_of_failure_it_was() {
         (vec!["replay", folder], 3, folder),
         (vec!["replay", &broken_gzip], 3, "broken.gz"),
         (vec!["replay", &empty, "--out", "/dev/null/x"], 1, "/dev/null/x"),
+        (vec!["simulate", "--customers", "3"], 2, "customers must be 10"),
+        (vec!["simulate", "--rate", "5"], 2, "--brokers"),
+        (vec!["simulate", "--brokers", "localhost:1", "--rate=-1"], 2, "--rate must be 0 or more"),
+        (vec!["simulate", "--demo", "--out", "/dev/null/x.ndjson"], 1, "/dev/null/x"),
+        (vec!["schema", "no.such"], 2, "no.such"),
+        (vec!["run", "--config", "no-such.toml"], 2, "no-such.toml: cannot be read"),
+        (vec!["topics"], 2, "--create"),
     ] {
         let output = run(&arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
@@ -80,7 +87,7 @@ fn help_of_every_command_has_an_example() {
         assert!(help.contains("Examples:") && help.contains(&format!("bellwether {name}")), "{name}: {help}");
         count += 1;
     }
-    assert!(count >= 2, "{help}");
+    assert_eq!(count, 7, "{help}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The simulated market: reproducible, well-formed, in order, and its truth is true.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
 use bellwether::event::{Chunk, DAY_MS, Position, Topic};
 use bellwether::simulate::{
@@ -317,7 +318,7 @@ struct Command {
 
 fn run(line: &[&str]) {
     let args = Command::parse_from(["simulate"].iter().chain(line));
-    simulate_command(args.simulate).unwrap();
+    simulate_command(&args.simulate).unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::report::EpochReport;
 use crate::config::Config;
 use crate::engine::{Effects, Engine, Totals};
 use crate::event::{Batch, Chunk, EngineReason, Time, Topic};
+use crate::metrics::OutputFigures;
 use crate::view::{AsOf, Delta};
 use crate::wire::{Encoder, JournalEntry, Outbox};
 use std::time::Instant;
@@ -20,10 +21,13 @@ pub struct Intake {
     reached: Vec<(usize, i64)>,
     oldest_ms: [Option<i64>; 4],
     records: usize,
+    /// When the first piece came.
+    begun: Option<Instant>,
 }
 
 impl Intake {
     pub fn add(&mut self, piece: Piece) {
+        self.begun.get_or_insert_with(Instant::now);
         self.records += piece.len();
         self.reached.extend(piece.marks.iter().map(|mark| (mark.slot, mark.next)));
         self.refused.extend(piece.refused);
@@ -189,6 +193,8 @@ impl Stepper {
             watermark: entry.watermark,
             outputs,
             oldest_ms: intake.oldest_ms,
+            begun: intake.begun,
+            figures: OutputFigures::new(&self.effects, &self.engine),
             score_histogram: self.engine.score_histogram(),
             ..EpochReport::default()
         };

@@ -33,5 +33,5 @@ pub use kafka::{EmbeddedBroker, Publisher};
 pub use pipeline::Pipeline;
 pub use progress::Progress;
 pub use report::EpochReport;
-pub use run::{RunArgs, run_command};
+pub use run::{RunArgs, Service, on_signals, run_command};
 pub use topics::{TopicsArgs, check_topics, create_topics, topics_command};

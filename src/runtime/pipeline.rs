@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 /// A running pipeline. Dropping it does not stop it.
 pub struct Pipeline {
     stop: Arc<AtomicBool>,
+    live: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), Failure>>,
 }
 
@@ -45,11 +46,13 @@ impl Pipeline {
         observe: impl FnMut(&EpochReport, &Totals) + Send + 'static,
     ) -> Result<Pipeline, Failure> {
         let flag = Arc::clone(&stop);
+        let live = Arc::new(AtomicBool::new(false));
+        let turned_live = Arc::clone(&live);
         let thread = std::thread::Builder::new()
             .name("engine".into())
-            .spawn(move || run(&config, &view, &flag, observe))
+            .spawn(move || run(&config, &view, &flag, &turned_live, observe))
             .map_err(|error| Failure::Other(format!("cannot start the engine's thread: {error}")))?;
-        Ok(Pipeline { stop, thread })
+        Ok(Pipeline { stop, live, thread })
     }
 
     /// Asks for an orderly end.
@@ -61,6 +64,12 @@ impl Pipeline {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether history is restored and new epochs are being committed.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live.load(Ordering::Acquire)
     }
 
     /// Whether it ended, by itself or because it was asked to.
@@ -79,6 +88,7 @@ fn run(
     config: &Config,
     view: &View,
     stop: &AtomicBool,
+    is_live: &AtomicBool,
     mut observe: impl FnMut(&EpochReport, &Totals) + Send,
 ) -> Result<(), Failure> {
     let (kafka, topics) = (&config.runtime.kafka, &config.runtime.topics);
@@ -113,6 +123,7 @@ fn run(
     };
     drop(journal);
     source.assign(stepper.ends())?;
+    is_live.store(true, Ordering::Release);
     live(config, Live { source, sink, probe, decoder }, stepper, progress, view, stop, observe)
 }
 

@@ -2,7 +2,8 @@
 
 use super::kafka::Slot;
 use crate::event::{Time, Topic};
-use std::time::Duration;
+use crate::metrics::OutputFigures;
+use std::time::{Duration, Instant};
 
 /// Figures of one epoch. Counts are of this epoch alone; the engine's totals come beside it.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct EpochReport {
     pub rejects: Vec<(Topic, &'static str, u64)>,
     /// Records published, rejects included, the journal's own excluded.
     pub outputs: u64,
+    /// What the outputs came to.
+    pub figures: OutputFigures,
     /// Records between what was read and the end of the log.
     pub lags: Vec<(Slot, u64)>,
     /// Wall clock less watermark, at the decision; meaningful when live, huge when old data is read.
@@ -23,6 +26,8 @@ pub struct EpochReport {
     pub step_time: Duration,
     /// From beginning the transaction to its end. Zero while restoring, which writes nothing.
     pub commit_time: Duration,
+    /// From the first record read to the end of the commit. Zero while restoring, and short for an epoch without records.
+    pub epoch_time: Duration,
     /// From the oldest log timestamp of the epoch's records to the end of its commit, by topic.
     pub latency: [Option<Duration>; 4],
     /// Published score distribution: customers at each whole point.
@@ -30,6 +35,8 @@ pub struct EpochReport {
     /// Whether the epoch was restored rather than live.
     pub restored: bool,
     pub(super) oldest_ms: [Option<i64>; 4],
+    /// When the first record came.
+    pub(super) begun: Option<Instant>,
 }
 
 impl Default for EpochReport {
@@ -40,14 +47,17 @@ impl Default for EpochReport {
             records: [0; 4],
             rejects: Vec::new(),
             outputs: 0,
+            figures: OutputFigures::default(),
             lags: Vec::new(),
             watermark_lag: Duration::ZERO,
             step_time: Duration::ZERO,
             commit_time: Duration::ZERO,
+            epoch_time: Duration::ZERO,
             latency: [None; 4],
             score_histogram: [0; 101],
             restored: false,
             oldest_ms: [None; 4],
+            begun: None,
         }
     }
 }
@@ -63,6 +73,7 @@ impl EpochReport {
     /// The commit ended now, after `commit_time`.
     pub(super) fn committed(&mut self, commit_time: Duration, wall: Time) {
         self.commit_time = commit_time;
+        self.epoch_time = self.begun.map_or(self.step_time + commit_time, |begun| begun.elapsed());
         self.latency = self.oldest_ms.map(|at| at.map(|at| Duration::from_millis(wall.since(Time(at)).max(0) as u64)));
     }
 

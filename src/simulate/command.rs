@@ -1,6 +1,7 @@
-//! `bellwether simulate`: the market into a file, a directory or stdout.
+//! `bellwether simulate`: the market into a file, a directory, stdout or Kafka.
 
 use super::market::Market;
+use super::publish::publish;
 use super::{Options, events, write_line};
 use crate::event::{Time, Topic};
 use crate::failure::Failure;
@@ -65,12 +66,15 @@ pub struct SimulateArgs {
     /// The market of the demo: 2,000 customers with early cascades.
     #[arg(long, conflicts_with = "customers")]
     pub demo: bool,
-    /// Send to Kafka instead.
+    /// Send to Kafka instead, to the input topics.
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["out", "zst"])]
     pub brokers: Option<String>,
-    /// Events per second sent to Kafka [default: as fast as it goes].
+    /// Events per second sent to Kafka [default: 0, as fast as it goes].
     #[arg(long, value_name = "EVENTS/S", requires = "brokers")]
     pub rate: Option<f64>,
+    /// Runtime file with the names of the topics and the client's security settings.
+    #[arg(long, value_name = "FILE", requires = "brokers")]
+    pub config: Option<PathBuf>,
 }
 
 impl SimulateArgs {
@@ -111,15 +115,16 @@ fn set<T: Copy>(option: &mut T, flag: Option<T>) {
 }
 
 /// Draws the market and writes its events and its truth. A reader that stops early (`| head`) is no failure.
-pub fn simulate_command(args: SimulateArgs) -> Result<(), Failure> {
-    if args.brokers.is_some() {
-        return Err(Failure::Usage("--brokers: this build has no Kafka sink for simulated events".to_owned()));
-    }
+pub fn simulate_command(args: &SimulateArgs) -> Result<(), Failure> {
     let mut market = events(&args.options()?)?;
-    let mut sink = Sink::open(&args.out, args.zst).map_err(|e| unwritable(&args.out, &e))?;
-    match pour(&mut market, &mut sink).and_then(|()| sink.close()) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        other => other.map_err(|e| unwritable(&args.out, &e))?,
+    if let Some(brokers) = &args.brokers {
+        publish(&mut market, brokers, args.config.as_deref(), args.rate.unwrap_or(0.0))?;
+    } else {
+        let mut sink = Sink::open(&args.out, args.zst).map_err(|e| unwritable(&args.out, &e))?;
+        match pour(&mut market, &mut sink).and_then(|()| sink.close()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            other => other.map_err(|e| unwritable(&args.out, &e))?,
+        }
     }
     if let Some(path) = &args.truth {
         write_truth(&market, path).map_err(|e| unwritable(path, &e))?;

@@ -25,6 +25,7 @@ mod event;
 mod graph;
 mod market;
 mod persuasion;
+mod publish;
 mod rings;
 mod schedule;
 mod truth;
@@ -34,6 +35,7 @@ mod write;
 pub use command::{SimulateArgs, simulate_command};
 pub use event::{CATEGORIES, PLATFORMS, SimBody, SimEvent, SimMention};
 pub use market::Market;
+pub use publish::Feed;
 pub use truth::{Counts, Planted, Truth};
 pub use write::{write_id, write_key, write_line, write_value};
 
@@ -136,6 +138,26 @@ impl Options {
             sponsors: 3,
             shocks: 8,
             ..Options::of_size(2_000)
+        }
+    }
+
+    /// [`Options::demo`] with another number of customers, everything else in proportion, and another seed.
+    #[must_use]
+    pub fn demo_of(customers: u32, seed: u64) -> Self {
+        let demo = Options::demo();
+        let share = f64::from(customers) / f64::from(demo.customers);
+        let scaled = |count: u32| ((f64::from(count) * share).round() as u32).max(1);
+        Options {
+            seed,
+            customers,
+            follows: (demo.follows as f64 * share) as u64,
+            purchases: (demo.purchases as f64 * share) as u64,
+            products: scaled(demo.products),
+            influencers: scaled(demo.influencers),
+            rings: (f64::from(demo.rings) * share) as u32,
+            sponsors: scaled(demo.sponsors),
+            shocks: scaled(demo.shocks),
+            ..demo
         }
     }
 
