@@ -17,7 +17,8 @@ use crate::event::{DAY_MS, Layer, Time};
 use crate::failure::Failure;
 use crate::runtime::{EmbeddedBroker, EpochReport, Service, on_signals};
 use crate::simulate::{Market, Options, Planted, Truth, events};
-use crate::view::{Change, Rank, ScoreChanged, Streamed, View};
+use crate::view::{Change, Customer, Rank, Streamed, View};
+use compact_str::CompactString;
 use director::{Counters, direct};
 use past::Past;
 use screen::{Screen, thousands};
@@ -164,9 +165,9 @@ struct Stage<'a> {
     kafka: Kafka,
     tempo: Tempo,
     begun: Instant,
-    advocates: BTreeSet<Arc<str>>,
+    advocates: BTreeSet<CompactString>,
     /// The highest score so far: whose story is told if nobody becomes an advocate.
-    highest: Option<Arc<ScoreChanged>>,
+    highest: Option<Arc<Customer>>,
     told: Told,
 }
 
@@ -222,29 +223,29 @@ impl Stage<'_> {
         self.status();
     }
 
-    fn hear(&mut self, changed: Arc<ScoreChanged>) {
-        let change = &changed.change;
-        if self.highest.as_ref().is_none_or(|highest| highest.change.score < change.score) {
+    fn hear(&mut self, changed: Arc<Customer>) {
+        let change = &changed.state;
+        if self.highest.as_ref().is_none_or(|highest| highest.state.score < change.score) {
             self.highest = Some(Arc::clone(&changed));
         }
         if change.layer != Layer::CoreAdvocate {
-            self.advocates.remove(&changed.customer);
+            self.advocates.remove(&changed.id);
             return;
         }
-        self.advocates.insert(Arc::clone(&changed.customer));
+        self.advocates.insert(changed.id.clone());
         if change.previous_layer != Layer::CoreAdvocate && !self.told.story {
             self.tell(&changed);
         }
     }
 
-    fn tell(&mut self, changed: &ScoreChanged) {
+    fn tell(&mut self, changed: &Customer) {
         self.told.story = true;
-        let planted = self.planted(&changed.customer);
+        let planted = self.planted(&changed.id);
         {
             let past = self.past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             story::tell(self.screen, changed, planted, &past);
         }
-        story::next_steps(self.screen, &self.address, &self.kafka.brokers, &changed.customer);
+        story::next_steps(self.screen, &self.address, &self.kafka.brokers, &changed.id);
     }
 
     fn planted(&self, customer: &str) -> Option<&Planted> {

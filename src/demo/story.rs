@@ -2,9 +2,9 @@
 
 use super::past::{Followed, Past};
 use super::screen::Screen;
-use crate::event::{Cause, CauseKind, Factor, Layer, Money, ScoreChange, Time};
+use crate::event::{Cause, CauseKind, Factor, Layer, Money, Time};
 use crate::simulate::{CATEGORIES, Planted, SimBody, SimEvent, write_id};
-use crate::view::ScoreChanged;
+use crate::view::{Customer, State};
 use std::cmp::Reverse;
 
 /// Width of a full bar, in characters; half characters are drawn.
@@ -16,8 +16,8 @@ const FACTORS: usize = 4;
 const SHOWN: i32 = 5;
 
 /// Tells who became what and why, with the truth beside it. No line is longer than 80 columns.
-pub fn tell(screen: &Screen, changed: &ScoreChanged, planted: Option<&Planted>, past: &Past) {
-    let (name, change) = (&*changed.customer, &changed.change);
+pub fn tell(screen: &Screen, changed: &Customer, planted: Option<&Planted>, past: &Past) {
+    let (name, change) = (changed.id.as_str(), &changed.state);
     let became = match change.layer {
         Layer::CoreAdvocate => "just became a core advocate",
         _ => "has the highest score",
@@ -54,7 +54,7 @@ pub fn day_and_hour(at: Time) -> String {
         .map_or_else(|_| String::new(), |at| at.strftime("%-d %b %Y, %H:%M").to_string())
 }
 
-fn bars(screen: &Screen, change: &ScoreChange) -> Vec<String> {
+fn bars(screen: &Screen, change: &State) -> Vec<String> {
     let mut shown = Factor::ALL;
     let points = |factor: &Factor| change.factors[*factor as usize];
     let moved = |factor: &Factor| i32::from(points(factor).points.0) - i32::from(points(factor).previous.0);
@@ -85,7 +85,7 @@ fn bar(points: f64) -> String {
 }
 
 /// Labelled lines: what caused the change, whom others followed into buying, and what came of it.
-fn reasons(name: &str, change: &ScoreChange, past: &Past) -> Vec<(&'static str, String)> {
+fn reasons(name: &str, change: &State, past: &Past) -> Vec<(&'static str, String)> {
     let number = name.strip_prefix('c').and_then(|number| number.parse().ok()).unwrap_or(u32::MAX);
     let mut lines = Vec::new();
     let mut followed = None;
