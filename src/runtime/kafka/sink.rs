@@ -87,19 +87,28 @@ impl Sink {
         if !offsets.is_empty() {
             settle("offsets", STEP, || self.producer.send_offsets_to_transaction(&list, &self.group, STEP))?;
         }
-        self.deliver();
+        self.deliver()?;
         settle("commit", STEP, || self.producer.commit_transaction(STEP))
     }
 
     /// Waits until everything produced is acknowledged or refused. The client's own flush, which the commit begins with,
     /// sleeps through whole tenths of a second while records are on their way; behind this it has nothing to wait for.
-    fn deliver(&self) {
+    fn deliver(&self) -> Result<(), BrokerError> {
         let deadline = Instant::now() + STEP;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             // Sends what lingers at once; that it has not all arrived yet is no error.
             let _ = self.producer.flush(Duration::ZERO);
             self.producer.poll(DELIVERY_LOOK);
+            // What is on its way when another instance takes over never arrives.
+            if let Some((code, why)) = self.producer.client().fatal_error() {
+                return Err(match code {
+                    RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced => BrokerError::Fenced(why),
+                    RDKafkaErrorCode::InvalidProducerEpoch => BrokerError::Fenced(why),
+                    _ => BrokerError::Fatal(why),
+                });
+            }
         }
+        Ok(())
     }
 
     fn send(&self, mut message: BaseRecord<'_, [u8], [u8]>) -> Result<(), BrokerError> {
