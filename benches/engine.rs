@@ -45,18 +45,18 @@ impl Market {
     fn chunks(&self) -> Vec<Chunk> {
         let mut random = SmallRng::seed_from_u64(1);
         let mut draw = Draw { chunks: vec![Chunk::default()], count: 0 };
-        for _ in 0..self.follows {
+        for i in 0..self.follows {
             let follower = random.random_range(0..self.customers);
             // Preferential: the square of a uniform draw favours low numbers; half of the follows stay in the community.
             let far = (random.random::<f64>().powi(3) * f64::from(self.customers)) as u32;
             let near = (follower / 100 * 100 + random.random_range(0..100)).min(self.customers - 1);
             let followee = if random.random_bool(0.5) { far } else { near };
             if follower != followee {
-                draw.follow(follower, followee);
+                draw.follow(START - DAY_MS + i64::from(i) * DAY_MS / i64::from(self.follows), follower, followee);
             }
         }
         for follower in 1..=self.celebrity {
-            draw.follow(follower % self.customers, 0);
+            draw.follow(START, follower % self.customers, 0);
         }
         let span = self.days * DAY_MS;
         for i in 0..self.purchases {
@@ -88,8 +88,8 @@ impl Draw {
         chunk.records.push(Record { position, at: Time(at), event_id, value: event_id, origin: None, body });
     }
 
-    fn follow(&mut self, follower: u32, followee: u32) {
-        self.record(Topic::Follows, START, |chunk, _| Body::Follow {
+    fn follow(&mut self, at: i64, follower: u32, followee: u32) {
+        self.record(Topic::Follows, at, |chunk, _| Body::Follow {
             follower: id(chunk, 'c', follower),
             followee: id(chunk, 'c', followee),
             follows: true,
@@ -142,7 +142,7 @@ fn events(chunks: &[Chunk]) -> usize {
 }
 
 fn rate(name: &str, params: Params, chunks: &[Chunk]) -> (f64, Engine) {
-    let run = run(params, chunks, 24);
+    let run = run(params, chunks, 5);
     let events = events(chunks) as f64;
     let nanoseconds = run.seconds * 1e9 / events;
     println!(

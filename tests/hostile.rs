@@ -1,7 +1,7 @@
 //! Input comes from anybody: every record is either an event or is refused with its own reason, and harms no other.
 
 use bellwether::event::{Body, Chunk, Position, Time, Topic};
-use bellwether::wire::{DecodeOptions, Decoder, RawRecord, Reason, Reject};
+use bellwether::wire::{DecodeOptions, Decoder, FieldMapping, RawRecord, Reason, Reject};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -17,7 +17,7 @@ const LOG_TIME: i64 = 1_772_366_700_000;
 
 fn decoder() -> Decoder {
     let rates = vec![("USD".to_owned(), "0.92".to_owned()), ("JPY".to_owned(), "0.0062".to_owned())];
-    Decoder::new(&DecodeOptions { rates, ..DecodeOptions::default() }).unwrap()
+    Decoder::new(&DecodeOptions { rates, ..DecodeOptions::default() }).expect("the options make sense")
 }
 
 fn sample(topic: Topic) -> &'static str {
@@ -85,7 +85,7 @@ fn told(chunk: &Chunk, index: usize) -> String {
 fn with(sample: &str, field: &str, json: &str) -> String {
     let mut fields: Vec<(String, String)> =
         serde_json::from_str::<BTreeMap<String, Box<serde_json::value::RawValue>>>(sample)
-            .unwrap()
+            .expect("samples are objects")
             .into_iter()
             .map(|(key, value)| (key, value.get().to_owned()))
             .filter(|(key, _)| key != field)
@@ -346,8 +346,10 @@ fn keys_and_headers_are_kept_when_there_are_any() {
 fn mutate(rng: &mut SmallRng, sample: &str) -> Vec<u8> {
     let mut bytes = sample.as_bytes().to_vec();
     let at = |rng: &mut SmallRng, bytes: &[u8]| rng.random_range(0..bytes.len().max(1));
-    let keys: Vec<String> =
-        serde_json::from_str::<BTreeMap<String, serde_json::Value>>(sample).unwrap().into_keys().collect();
+    let keys: Vec<String> = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(sample)
+        .expect("samples are objects")
+        .into_keys()
+        .collect();
     let key = &keys[rng.random_range(0..keys.len())];
     let swapped =
         ["null", "true", "-1", "\"\"", "[]", "{}", "1e400", "\"x\"", "0.1234567", "99999999999999999999", "NaN"];
@@ -458,5 +460,35 @@ proptest! {
         let Body::Follow { follower, .. } = chunk.records[0].body else { panic!("a follow") };
         prop_assert_eq!(chunk.text(follower), id);
         prop_assert_eq!(chunk.records[0].at, Time(1_772_366_400_000));
+    }
+}
+
+#[test]
+fn the_foreign_example_decodes() {
+    let text = std::fs::read_to_string("config/examples/foreign.toml").unwrap();
+    type Table<T> = BTreeMap<String, T>;
+    let example: Table<Table<Table<Table<String>>>> = toml::from_str(&text).unwrap();
+    let mappings = Topic::ALL.map(|topic| {
+        let paths = example["input"]["mapping"].get(topic.name())?;
+        Some(FieldMapping { paths: paths.clone().into_iter().collect() })
+    });
+    let decoder = Decoder::new(&DecodeOptions { mappings, ..DecodeOptions::default() }).unwrap();
+    let mut chunk = Chunk::default();
+    for line in std::fs::read_to_string("config/examples/foreign.ndjson").unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let topic = Topic::ALL.into_iter().find(|topic| topic.name() == line["topic"]).unwrap();
+        let value = line["value"].to_string();
+        let position = Position { topic, partition: 0, offset: 0 };
+        let raw = RawRecord { position, key: None, value: Some(value.as_bytes()), headers: vec![], timestamp_ms: None };
+        decoder.decode(&raw, &mut chunk).unwrap();
+    }
+    let expected = [
+        "Time(1772366400000) F-1 17 4 true",
+        "Time(1772366700000) 0b9c 4 90071 lamp-3 home 39.90 None",
+        "Time(1772388300000) 0b9d 17 90072 lamp-3 home 39.90 None",
+    ];
+    for (index, expected) in expected.iter().enumerate() {
+        let told = told(&chunk, index);
+        assert!(told.starts_with(expected), "{told}");
     }
 }

@@ -244,8 +244,9 @@ fn tau_by_category(credit: &mut Section<'_>, default: Vec<(String, i64)>) -> Vec
 }
 
 fn decode_options(root: &mut Section<'_>) -> DecodeOptions {
+    let d = DecodeOptions::default();
     let mut currency = root.section("currency");
-    let reporting_currency = currency.text("reporting", "EUR", currency_code);
+    let reporting_currency = currency.text("reporting", &d.reporting_currency, currency_code);
     let mut section = currency.section("rates");
     let mut rates = Vec::new();
     for (code, (value, source)) in section.entries() {
@@ -269,8 +270,9 @@ fn decode_options(root: &mut Section<'_>) -> DecodeOptions {
     currency.finish();
 
     let mut input = root.section("input");
-    let future_tolerance_ms = input.span_ms("future_tolerance_minutes", 60 * MINUTE_MS, MINUTE_MS, 0.0..=525_600.0);
-    let max_value_bytes = input.count("max_value_bytes", 1_048_576, 256..=16_777_216);
+    let future_tolerance_ms =
+        input.span_ms("future_tolerance_minutes", d.future_tolerance_ms, MINUTE_MS, 0.0..=525_600.0);
+    let max_value_bytes = input.count("max_value_bytes", d.max_value_bytes, 256..=16_777_216);
     let mut section = input.section("mapping");
     let mappings = Topic::ALL.map(|topic| mapping(&mut section, topic));
     section.finish();

@@ -307,6 +307,8 @@ impl Engine {
         let product_hash = self.product_names.hash(product.0);
         let touch = Touch { actor, at, now, voice, beta, followees: &state.followees, adopting, product: product_hash };
         let place = &mut self.products[product.0 as usize];
+        self.totals.products += u64::from(!place.seen);
+        place.seen = true;
         place.touch(&touch, &self.customer_names, &self.params, &mut self.outcome);
         if self.outcome.adopted {
             let category = adopting.expect("only an adopting action adopts").category;

@@ -13,6 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// One product's state.
 #[derive(Debug, Default)]
 pub struct Product {
+    /// Somebody acted on it: an applied event, not only a waiting one, named it.
+    pub seen: bool,
     pub people: People,
     pub forest: Option<Box<Forest>>,
     /// Decayed count of adoptions, valid at `adoptions_at`.
@@ -273,13 +275,10 @@ impl Product {
             return Err(EngineReason::RefundExceedsOrder);
         }
         adoption.orders[line].left.0 -= amount.0;
-        if adoption.orders[line].left.0 == 0 {
-            adoption.orders.swap_remove(line);
-        }
         let from = adoption.revenue;
         adoption.revenue.0 -= amount.0;
         outcome.revenue_moves(adoption.shares.as_deref(), from, adoption.revenue);
-        if adoption.by_purchase && adoption.orders.is_empty() {
+        if adoption.by_purchase && adoption.orders.iter().all(|line| line.left.0 == 0) {
             outcome.withdrawn = Some((adoption.since, adoption.category));
             if let Some(shares) = person.withdraw().and_then(|adoption| adoption.shares) {
                 outcome.direct.extend_from_slice(&shares.direct);

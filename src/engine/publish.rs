@@ -131,7 +131,7 @@ impl Engine {
                 let Occasion { at, event_id, position } = &occasions[occasion as usize];
                 (Cause::Event { kind, event_id: event_id.clone(), position: *position }, *at)
             };
-            self.look_at(customer, end, cause, effects);
+            self.look_at(customer, end, true, cause, effects);
         }
         self.count_published(first, effects);
         touched.clear();
@@ -150,7 +150,7 @@ impl Engine {
             let state = &mut self.customers[customer.0 as usize];
             state.decay_due = i64::MAX;
             // Touched customers are looked at when their tick ends; a fall is published now all the same.
-            self.look_at(customer, now, || (Cause::Decay, now), effects);
+            self.look_at(customer, now, false, || (Cause::Decay, now), effects);
         }
         self.count_published(first, effects);
         self.sweep(now);
@@ -162,11 +162,13 @@ impl Engine {
         names.hash(a.0).cmp(&names.hash(b.0)).then_with(|| names.name(a.0).cmp(names.name(b.0)))
     }
 
-    /// Scores a customer at `now`, publishes if the score moved by a step or the layer changed, and plans the next look.
+    /// Scores a customer at `now`, publishes if the score moved by a step or the layer of one who was touched changed, and plans
+    /// the next look. By itself a score is only published when it fell by a step: when it is looked at before must not show.
     fn look_at(
         &mut self,
         customer: CustomerId,
         now: Time,
+        touched: bool,
         cause: impl FnOnce() -> (Cause, Time),
         effects: &mut Effects,
     ) {
@@ -177,7 +179,8 @@ impl Engine {
         let (points, score) = score::score(&amounts, params);
         let layer = score::layer(state, &points, &params.layers);
         let held = state.published;
-        if score.0.abs_diff(held.score.0) >= params.step.0 || layer != held.layer {
+        let moved = score.0.abs_diff(held.score.0) >= params.step.0;
+        if moved || (touched && layer != held.layer) {
             let hash = |category: crate::event::CategoryId| self.category_names.hash(u32::from(category.0));
             let standings = score::standings(state, params, hash);
             let (cause, at) = cause();
