@@ -135,23 +135,42 @@ fn live(
 ) -> Result<(), Failure> {
     let Live { source, sink, probe, decoder } = live;
     let ends: Vec<AtomicI64> = source.slots().iter().map(|_| AtomicI64::new(-1)).collect();
-    let (pressure, ended) = (Pressure::default(), AtomicBool::new(false));
+    let pressure = Pressure::default();
     let (piece_in, pieces) = bounded(PIECES);
     let (chunk_in, chunks) = bounded(4 * PIECES);
     let (epoch_in, epochs) = bounded(EPOCHS);
     let (outbox_in, outboxes) = bounded(EPOCHS + 1);
     tracing::info!(partitions = source.slots().len(), "live");
     std::thread::scope(|scope| {
-        let (ends, pressure, ended) = (&ends, &pressure, &ended);
-        let ingest = scope.spawn(move || gather(&source, &decoder, &piece_in, &chunks, pressure, stop));
-        let commit = scope.spawn(move || commit(&sink, &epochs, &outbox_in, view, observe));
-        let probing = scope.spawn(move || watch_ends(&probe, ends, ended, stop));
+        let (ends, pressure) = (&ends, &pressure);
+        let ingest = scope.spawn(move || {
+            let _all = EndsAll(stop);
+            gather(&source, &decoder, &piece_in, &chunks, pressure, stop)
+        });
+        let commit = scope.spawn(move || {
+            let _all = EndsAll(stop);
+            commit(&sink, &epochs, &outbox_in, view, observe)
+        });
+        let probing = scope.spawn(move || {
+            let _all = EndsAll(stop);
+            watch_ends(&probe, ends, stop)
+        });
+        let _all = EndsAll(stop);
         let wiring = Wiring { pieces, spent: chunk_in, epochs: epoch_in, outboxes, ends, pressure };
         epochs_until_closed(config, stepper, progress, wiring);
-        ended.store(true, Ordering::Relaxed);
         // What could not be committed says most, then what could not be read.
         [joined(commit), joined(ingest), joined(probing)].into_iter().collect::<Result<(), Failure>>()
     })
+}
+
+/// Held by every thread of the data path: whichever ends, and however, the others end too. A closed channel alone is not
+/// enough, since a thread with nothing to hand on never finds out.
+struct EndsAll<'a>(&'a AtomicBool);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn joined(thread: ScopedJoinHandle<'_, Result<(), BrokerError>>) -> Result<(), Failure> {
@@ -249,19 +268,11 @@ fn publish(view: &View, epoch: Epoch, observe: &mut impl FnMut(&EpochReport, &To
     observe(&epoch.report, &epoch.totals);
 }
 
-/// Keeps the known ends of the log fresh. Not knowing them any more stops the pipeline.
-fn watch_ends(probe: &LogProbe, ends: &[AtomicI64], ended: &AtomicBool, stop: &AtomicBool) -> Result<(), BrokerError> {
-    while !ended.load(Ordering::Relaxed) {
-        match probe.ends() {
-            Ok(fresh) => {
-                for (end, fresh) in ends.iter().zip(fresh) {
-                    end.store(fresh, Ordering::Relaxed);
-                }
-            }
-            Err(error) => {
-                stop.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
+/// Keeps the known ends of the log fresh. Not knowing them any more ends the pipeline.
+fn watch_ends(probe: &LogProbe, ends: &[AtomicI64], stop: &AtomicBool) -> Result<(), BrokerError> {
+    while !stop.load(Ordering::Relaxed) {
+        for (end, fresh) in ends.iter().zip(probe.ends()?) {
+            end.store(fresh, Ordering::Relaxed);
         }
         std::thread::sleep(PROBE_EVERY);
     }

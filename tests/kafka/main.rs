@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         eprintln!("\nSKIPPED: {missing}. The tests on genuine Kafka need a JDK 17 and Maven.\n");
     }
     let skip = missing.is_some() && !required;
-    let cases: [(&str, Case); 10] = [
+    let cases: [(&str, Case); 11] = [
         ("one_partition_equals_replay", |broker| pipeline::equals_replay(broker, 1)),
         ("four_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 4)),
         ("twelve_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 12)),
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("sigkill_in_the_middle_changes_nothing", |broker| pipeline::survives(broker, "KILL")),
         ("another_model_is_refused", pipeline::another_model_is_refused),
         ("a_second_instance_fences_the_first", pipeline::a_second_instance_fences_the_first),
+        ("an_idle_instance_is_fenced_by_its_next_commit", pipeline::an_idle_instance_is_fenced_by_its_next_commit),
         ("missing_topics_are_named_at_once", topics::missing),
         ("a_wrong_policy_is_named_with_its_remedy", topics::wrong_policy),
         ("rejects_keep_bytes_and_headers", hostile::rejects_keep_bytes_and_headers),

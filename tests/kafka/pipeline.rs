@@ -167,6 +167,15 @@ impl Running {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// All instances of a deployment write to one log.
+    pub fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Sends a signal and returns the exit code, if it exits by itself.
     pub fn end(&mut self, signal: &str) -> Option<i32> {
         let kill = Command::new("kill").args([format!("-{signal}"), self.child.id().to_string()]).status().unwrap();
@@ -348,34 +357,53 @@ pub fn another_model_is_refused(broker: &Broker) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Two instances of one deployment: the newer one owns it, the older one ends with its own exit code.
+/// Two instances of one deployment: the newer one takes over in the middle of the older one's work, which ends with its
+/// own exit code.
 pub fn a_second_instance_fences_the_first(broker: &Broker) -> Result<(), Failed> {
     let deployment = Deployment::new(broker);
     deployment.create_topics(2);
-    let events = stream::events(5, 4_000);
+    let events = stream::events(5, 6_000);
     let (first, second) = events.split_at(2_000);
     deployment.produce(first);
     let mut older = deployment.start();
     deployment.wait(&mut older, |entry| read(entry) == first.len() as i64)?;
-    let mut newer = deployment.start();
-    deployment.wait(&mut newer, |_| newer_is_live(&deployment))?;
-    deployment.produce(second);
+    let mut newer = std::thread::scope(|scope| {
+        // Enough at a time that the older one always has something to commit.
+        let produce = || {
+            for some in second.chunks(100) {
+                deployment.produce(some);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        let producing = scope.spawn(produce);
+        let newer = deployment.start();
+        producing.join().map(|()| newer)
+    })
+    .map_err(|_| "producing failed")?;
     assert_eq!(older.exit(), Some(4), "{}", older.log());
     deployment.wait(&mut newer, |entry| read(entry) == events.len() as i64)?;
     assert_eq!(newer.end("TERM"), Some(0), "{}", newer.log());
     check_chains(&deployment.read("influence.score-changes"));
+    check_committed(&deployment);
     Ok(())
 }
 
-/// Both write to one log file, in which the newer one says that it restored.
-fn newer_is_live(deployment: &Deployment) -> bool {
-    let log = deployment.directory.path().join("run.log");
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if fs::read_to_string(&log).unwrap_or_default().contains("restored") {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    false
+/// The newer instance has nothing to do, so only the older one's next commit shows who owns the deployment.
+pub fn an_idle_instance_is_fenced_by_its_next_commit(broker: &Broker) -> Result<(), Failed> {
+    let deployment = Deployment::new(broker);
+    deployment.create_topics(2);
+    let events = stream::events(5, 2_001);
+    let (first, last) = events.split_at(2_000);
+    deployment.produce(first);
+    let mut older = deployment.start();
+    deployment.wait_for_all(&mut older, first)?;
+    let mut newer = deployment.start();
+    newer.wait_for_log("restored");
+    deployment.produce(last);
+    // One epoch, and nothing to read after it: every thread must learn of the end by itself.
+    assert_eq!(older.exit(), Some(4), "{}", older.log());
+    deployment.wait_for_all(&mut newer, &events)?;
+    assert_eq!(newer.end("TERM"), Some(0), "{}", newer.log());
+    check_chains(&deployment.read("influence.score-changes"));
+    Ok(())
 }
