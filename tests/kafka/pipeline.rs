@@ -85,10 +85,14 @@ impl Deployment {
 
     pub fn produce(&self, events: &[Event]) {
         let producing = Producing::new(&self.address);
+        self.send(&producing, events);
+        producing.finish();
+    }
+
+    fn send(&self, producing: &Producing, events: &[Event]) {
         for event in events {
             producing.send(&self.topic(event.topic), Some(event.key.as_bytes()), Some(event.value.as_bytes()), &[]);
         }
-        producing.finish();
     }
 
     pub fn start(&self) -> Running {
@@ -370,10 +374,12 @@ pub fn a_second_instance_fences_the_first(broker: &Broker) -> Result<(), Failed>
     let mut newer = std::thread::scope(|scope| {
         // Enough at a time that the older one always has something to commit.
         let produce = || {
+            let producing = Producing::new(&deployment.address);
             for some in second.chunks(100) {
-                deployment.produce(some);
-                std::thread::sleep(Duration::from_millis(50));
+                deployment.send(&producing, some);
+                std::thread::sleep(Duration::from_millis(100));
             }
+            producing.finish();
         };
         let producing = scope.spawn(produce);
         let newer = deployment.start();
