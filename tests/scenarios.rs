@@ -78,7 +78,14 @@ fn check(text: &str) {
 
 /// The shipped parameters, but every hundredth of a point is published, and a fall without events never.
 fn told_often() -> Params {
-    Params { step: Points(1), decay_tick_ms: 1_000_000 * DAY_MS, ..Params::default() }
+    let mut params = Params { step: Points(1), decay_tick_ms: 1_000_000 * DAY_MS, ..Params::default() };
+    // Pinned here, so that the figures of the scenarios outlive a new calibration of the defaults.
+    for (factor, half) in params.factors.iter_mut().zip([5.0, 5.0, 10.0, 0.03, 2.0, 6.0, 5.0]) {
+        factor.half = half;
+    }
+    let layers = &mut params.layers;
+    (layers.core_affinity, layers.core_advocacy, layers.micro_engagement) = (Points(500), Points(500), Points(500));
+    params
 }
 
 fn set(params: &mut Params, setting: &str) {

@@ -319,7 +319,9 @@ impl Engine {
         }
         self.pay();
         if let Some(tree) = self.outcome.joined {
-            self.joined(product, tree, at, occasion, effects);
+            let bought = adopting.is_some_and(|adopting| adopting.order.is_some());
+            let kind = if bought { CauseKind::Purchased } else { CauseKind::Reviewed };
+            self.joined(product, tree, at, (kind, occasion), effects);
         }
     }
 

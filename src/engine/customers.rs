@@ -119,11 +119,15 @@ impl Default for Customer {
 #[derive(Debug)]
 pub struct Decay {
     half_lives_ms: [f64; 7],
+    /// For each factor the first one with the same half-life, so that a power is computed once.
+    same_as: [usize; 7],
 }
 
 impl Decay {
     pub fn new(params: &Params) -> Decay {
-        Decay { half_lives_ms: params.factors.map(|factor| factor.half_life_ms as f64) }
+        let half_lives_ms = params.factors.map(|factor| factor.half_life_ms as f64);
+        let first = |i: usize| half_lives_ms.iter().position(|&other| other == half_lives_ms[i]).unwrap_or(i);
+        Decay { half_lives_ms, same_as: std::array::from_fn(first) }
     }
 
     /// What is left of one unit of a factor's amount after `ms`: 2^(−ms/half-life).
@@ -131,12 +135,12 @@ impl Decay {
         libm::exp2(-(ms as f64) / self.half_lives_ms[factor as usize])
     }
 
-    /// The same for all factors; equal half-lives are computed once.
+    /// The same for all factors.
     fn all(&self, ms: i64) -> [f64; 7] {
         let mut left = [1.0; 7];
-        for i in 0..7 {
-            let same = (0..i).find(|&j| self.half_lives_ms[j] == self.half_lives_ms[i]);
-            left[i] = same.map_or_else(|| self.left(Factor::ALL[i], ms), |j| left[j]);
+        for factor in Factor::ALL {
+            let (i, first) = (factor as usize, self.same_as[factor as usize]);
+            left[i] = if first == i { self.left(factor, ms) } else { left[first] };
         }
         left
     }

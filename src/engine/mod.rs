@@ -8,56 +8,68 @@
 //! rejected. A repeated (topic, `event_id`) inside the horizon is counted and dropped. What is due at an instant precedes
 //! the records of that instant: first the flush of the tick that ends there, then decay, then cascades that close.
 //!
-//! **Follow.** `follow` adds an edge at the event's time unless there is one; `unfollow` removes it. The followee is touched.
+//! **Follow.** `follow` adds an edge at the event's time unless there is one; `unfollow` removes it. The followee is touched if
+//! an edge came or went.
 //!
 //! **Signals of the actor** (decayed amounts; H is the half-life of the factor):
 //!
 //! | event | content | engagement | credibility | affinity | advocacy |
 //! |---|---|---|---|---|---|
-//! | mention | 1 + ln(1 + impressions)/10 | interactions += likes + comments + shares; impressions += impressions, else author_followers, else 0 | activity of its category, if named, += 1 | sentiment > 0: positive += s; < 0: negative −= s | sentiment > 0.3 and not sponsored: 0.25 |
+//! | mention | 1 + ln(1 + impressions)/10 | interactions += likes + comments + shares; impressions += impressions | activity of its category, if named, += 1 | sentiment > 0: positive += s; < 0: negative −= s | sentiment > 0.3 and not sponsored: 0.25 |
 //! | review | 1 | | helpful += votes; reviews += 1; verified += 1 if so; activity += 1 | rating 5: positive += 1; 4: positive += 0.5; 2: negative += 0.5; 1: negative += 1 | rating ≥ 4 and not incentivised: 0.25 |
 //! | purchase | | | activity += 1 | positive += 0.5; repeats += 1 if the product was adopted before | |
 //! | an adoption by purchase used a code of this customer | | | | | 1 |
 //!
+//! Impressions of a mention that tells none: the author's followers, if told, else 0.
 //! Factor amounts: persuasion = direct credit + `indirect_weight`·indirect credit; advocacy and content as they stand;
 //! engagement = interactions/(impressions + 100); credibility = ln(1 + helpful) + verified/(reviews + 3) + (largest
 //! category activity)/(sum of category activities + 5); affinity = max(0, positive + repeats − negative); reach =
 //! ln(1 + max(followers, audience)), which does not decay. Points = weight·(1 − 2^(−amount/half)), rounded half up to
 //! hundredths; the score is their sum. Polarity = (positive − negative)/(positive + negative + 1).
-//! At most 8 categories are kept per customer; a ninth displaces the one with the least activity + credit.
+//! A category's score is 100·(1 − 2^(−credit/`category_half`)), its credit counted like persuasion. At most 8 categories are kept per
+//! customer; a ninth displaces the one with the least activity + credit.
 //!
 //! **Exposure.** When x acts on p at t: every followee v of x, in the order of the follows, whose latest action on p strictly
-//! before t (of the last two distinct action times that are kept) lies at t_v ≥ t − W and not before the follow. Sponsored and incentivised
-//! actions earn nothing. Actions with rating ≤ 2 or sentiment < −0.3 are negative: they dissuade and earn no adoption credit.
+//! before t (of the last two distinct action times that are kept; of one instant, the last applied counts) lies at t_v ≥ t − W
+//! and not before the follow. Sponsored and incentivised actions earn nothing. Actions with rating ≤ 2 or sentiment < −0.3 are
+//! negative: they dissuade and earn no adoption credit. Either hides an earlier sincere one.
 //!
 //! **Adoption.** A purchase, or a review if `review_adopts`, of a customer who has no remembered adoption of the product: one
-//! is forgotten when `adoption_memory_ms` passed since the customer's last adopting action on it.
+//! is forgotten when more than `adoption_memory_ms` passed since the customer's last adopting action on it.
 //!
 //! **Credit.** share(v) = β_v·k(Δ) / (μ + Σ β·k), the rest is organic. β_v = (conversions + β0·m)/(exposures + m) as it stood
-//! before v's action, where an action that can earn opens one exposure per follower and a credited adoption is a conversion.
+//! before v's action, where an action that can earn opens one exposure per follower and a credited adoption is a conversion
+//! (a withdrawal takes the conversion back, not the exposure).
 //! k(Δ) = exp(−Δ/τ)/τ per day; `Equal` takes k = 1/W and β0 for all; `LastTouch` k = 1/W for the smallest Δ (ties: smallest
 //! id hash) and nobody else. μ = the product's decayed count of adoptions · ln 2/half-life, per customer known at the last
-//! tick, before this adoption. The owner of a used referral code (who registered it first, in an unsponsored mention, and
-//! is not the buyer) is a candidate as if followed since ever, with k = 0 if it did not act sincerely in the window, and gets at
-//! least `referral_floor`, the rest being scaled down to fit.
-//! Shares are floored to billionths; at most `max_credited` are kept, largest first.
-//! Indirect: each credited w that adopted p before passes its own stored direct and indirect shares up, times share(w)·δ; at
-//! most `max_ancestors` are kept, largest first, those below a thousandth dropped.
+//! tick, before this adoption. The owner of a used referral code (who named it first, and is not the buyer; a code first named
+//! in a sponsored mention has no owner) is a candidate as if followed since ever, with k = 0 if it did not act sincerely in the
+//! window, and gets at least `referral_floor`, the rest being scaled down to fit.
+//! Shares are floored to billionths; at most `max_credited` are kept, largest first, what is cut off being organic.
+//! Indirect: each credited w whose adoption of p is remembered passes its own stored direct and indirect shares up, times share(w)·δ; at
+//! most `max_ancestors` are kept, largest first, those below a thousandth dropped; nobody earns indirectly from their own adoption.
 //! Revenue of an adoption (its purchases, repeats included, less refunds) is earned by the same shares, floored to
 //! ten-thousandths of the total. When every order line of an adoption by purchase is refunded in full, the adoption is withdrawn
 //! and all credit taken back, decayed amounts as far as they have not decayed (never below zero).
+//! A refund of a line that is not remembered is rejected, and so is one of more than is left of it.
 //!
 //! **Cascades.** An adopter with credit given hangs below the candidate with the largest share (ties: smallest Δ, then
-//! smallest id hash). A parent that is in no tree becomes the root of one, whether or not it adopted. A tree closes when no
-//! adoption joined it for W.
+//! smallest id hash). A parent that is in no tree becomes the root of one, whether or not it adopted: the tree starts with the
+//! root's exposing action, and the root's remembered revenue counts. A tree closes when nobody joined it for longer than W.
+//! A change names as its cause the adoption that made the tree grow.
+//!
+//! **Layers.** `core_advocate` before `macro_influencer` (a mention once told an audience that reaches its platform's
+//! threshold) before `micro_influencer` before `member`. A layer held is left `hysteresis` points below where it begins, the repeats of
+//! a core advocate at 80 %.
 //!
 //! **Publishing.** Customers touched in a tick are scored at its end, and published if the score moved by `step` since it was
 //! last published, or the layer changed. A score that falls by itself is published at the first multiple of
 //! `decay_tick_ms` at which it fell by a step; the layer is looked at only then, too. The cause is the last touch of the tick: an
-//! event touches its actor, then direct, then indirect creditors, then the owner of the code used. Changes of one flush are ordered by the hash of the customer's id. Percentile: share of published
-//! scores that are lower, before the flush.
+//! event touches its actor, then direct, then indirect creditors, then the owner of the code used. Changes of one flush are
+//! ordered by the hash of the customer's id. Percentile: share of published scores that are lower, before the flush.
 //!
-//! **Evidence** (issue-sized, not here yet): e-values and placebo will live in `evidence.rs`, fed from the same touch.
+//! **Evidence** is not here yet: e-values and the placebo will live in a room `evidence`, fed from the same touch, beside credit
+//! and never mixed with it. Until then no output carries a figure for it.
 
 mod apply;
 mod cascade;

@@ -1,13 +1,14 @@
 //! Ids ↔ small numbers: each distinct text is stored once and known by a `u32` from then on.
 
+use compact_str::CompactString;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// An interned text: its hash, which orders outputs, and where it starts.
-#[derive(Clone, Copy, Debug)]
+/// An interned text with its hash, which orders outputs. Texts of up to 24 bytes stand in place: a look-up reads one cache line.
+#[derive(Debug)]
 struct Name {
     hash: u64,
-    start: u64,
+    text: CompactString,
 }
 
 /// An append-only table of texts. Numbers follow the order of arrival; hashes and texts do not depend on it.
@@ -15,27 +16,28 @@ struct Name {
 pub struct Names {
     index: HashTable<u32>,
     names: Vec<Name>,
-    text: String,
+    /// Bytes of texts that do not stand in place.
+    spilled: usize,
 }
 
 impl Names {
     /// The number of `text`, a new one if it was never seen.
     pub fn intern(&mut self, text: &str) -> u32 {
         let hash = xxh3_64(text.as_bytes());
-        let Names { index, names, text: all } = self;
-        if let Some(&found) = index.find(hash, |&i| slice(names, all, i) == text) {
+        let Names { index, names, spilled } = self;
+        if let Some(&found) = index.find(hash, |&i| names[i as usize].text == text) {
             return found;
         }
         let number = u32::try_from(names.len()).expect("fewer than 2^32 distinct ids");
-        names.push(Name { hash, start: all.len() as u64 });
-        all.push_str(text);
+        names.push(Name { hash, text: text.into() });
+        *spilled += if names[number as usize].text.is_heap_allocated() { text.len() } else { 0 };
         index.insert_unique(hash, number, |&i| names[i as usize].hash);
         number
     }
 
     /// The text behind a number that [`Names::intern`] returned.
     pub fn name(&self, number: u32) -> &str {
-        slice(&self.names, &self.text, number)
+        &self.names[number as usize].text
     }
 
     /// A hash of the text: the same in every run, whatever the order of arrival.
@@ -45,14 +47,8 @@ impl Names {
 
     /// Heap bytes held.
     pub fn bytes(&self) -> usize {
-        self.index.allocation_size() + self.names.capacity() * size_of::<Name>() + self.text.capacity()
+        self.index.allocation_size() + self.names.capacity() * size_of::<Name>() + self.spilled
     }
-}
-
-fn slice<'a>(names: &[Name], text: &'a str, number: u32) -> &'a str {
-    let i = number as usize;
-    let end = names.get(i + 1).map_or(text.len(), |next| next.start as usize);
-    &text[names[i].start as usize..end]
 }
 
 #[cfg(test)]

@@ -292,8 +292,9 @@ impl Product {
         Ok(())
     }
 
-    /// Forgets what is over at `now`.
+    /// Forgets what is over at `now`, even for a record that is as late as it may be: when a sweep comes must not show.
     pub fn sweep(&mut self, now: Time, params: &Params) {
+        let now = now.plus(-params.lateness_ms);
         self.people.sweep(now, params.window_ms, params.adoption_memory_ms);
         if self.forest.as_ref().is_some_and(|forest| forest.is_empty()) {
             self.forest = None;

@@ -240,7 +240,14 @@ impl Engine {
     }
 
     /// An adopter joined a tree: publishes a detection or a doubling, and plans the tree's closing.
-    pub(super) fn joined(&mut self, product: ProductId, tree: u64, at: Time, occasion: u32, effects: &mut Effects) {
+    pub(super) fn joined(
+        &mut self,
+        product: ProductId,
+        tree: u64,
+        at: Time,
+        (kind, occasion): (CauseKind, u32),
+        effects: &mut Effects,
+    ) {
         let forest = self.products[product.0 as usize].forest.as_mut().expect("a joined tree stands in a forest");
         let tree = forest.tree_mut(tree).expect("a joined tree stands");
         let size = tree.size();
@@ -271,7 +278,7 @@ impl Engine {
         tree.detected = true;
         tree.publish_at *= 2;
         let Occasion { event_id, position, .. } = self.agenda.occasions[occasion as usize].clone();
-        let cause = Cause::Event { kind: CauseKind::Credited, event_id, position };
+        let cause = Cause::Event { kind, event_id, position };
         effects.outputs.push(Output::Cascade(Box::new(change(tree, product, status, cause, at))));
     }
 

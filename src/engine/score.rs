@@ -35,6 +35,10 @@ pub fn factor_amounts(customer: &Customer) -> [f64; 7] {
 
 /// Points of an amount: weight·(1 − 2^(−amount/half)), rounded half up to hundredths.
 pub fn points(amount: f64, factor: &FactorParams) -> Points {
+    // Most factors of most customers are empty: worth not asking for 2^0.
+    if amount == 0.0 {
+        return Points(0);
+    }
     Points((factor.weight * (1.0 - libm::exp2(-amount / factor.half)) * 100.0 + 0.5) as u16)
 }
 
@@ -59,6 +63,9 @@ pub fn stays_above(amounts: &[f64; 7], score: Points, floor: Points, params: &Pa
     for factor in Factor::ALL.into_iter().filter(|&factor| factor != Factor::Reach) {
         let FactorParams { weight, half, half_life_ms } = *params.factor(factor);
         let u = (amounts[factor as usize] / half).min(LOG2_E);
+        if u == 0.0 {
+            continue;
+        }
         rate += weight * LN_2 * u * libm::exp2(-u) * LN_2 / half_life_ms as f64;
     }
     let gap = score.value() - floor.value() - ROUNDING;

@@ -4,6 +4,7 @@ use super::credit::Candidate;
 use super::{Oracle, hash};
 use crate::common::event::Event;
 use crate::common::run::{Cascade, Seen};
+use bellwether::event::Topic;
 use xxhash_rust::xxh3::xxh3_64;
 
 struct Node {
@@ -115,7 +116,8 @@ impl Oracle {
                 t.next_size = t.nodes.len() * 2;
                 self.run.totals.cascades_detected += u64::from(!t.detected);
                 t.detected = true;
-                self.publish_cascade(tree, status, format!("credited {}", event.id), event.at);
+                let kind = if event.topic() == Topic::Purchases { "purchased" } else { "reviewed" };
+                self.publish_cascade(tree, status, format!("{kind} {}", event.id), event.at);
             }
         }
     }
