@@ -16,7 +16,7 @@ use crate::wire::{Decoder, Outbox};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread::{JoinHandle, ScopedJoinHandle};
+use std::thread::{JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 /// A running pipeline. Dropping it does not stop it.
@@ -143,24 +143,36 @@ fn live(
     tracing::info!(partitions = source.slots().len(), "live");
     std::thread::scope(|scope| {
         let (ends, pressure) = (&ends, &pressure);
-        let ingest = scope.spawn(move || {
-            let _all = EndsAll(stop);
-            gather(&source, &decoder, &piece_in, &chunks, pressure, stop)
-        });
-        let commit = scope.spawn(move || {
-            let _all = EndsAll(stop);
-            commit(&sink, &epochs, &outbox_in, view, observe)
-        });
-        let probing = scope.spawn(move || {
-            let _all = EndsAll(stop);
-            watch_ends(&probe, ends, stop)
-        });
         let _all = EndsAll(stop);
+        let ingest =
+            thread(scope, "ingest", stop, move || gather(&source, &decoder, &piece_in, &chunks, pressure, stop))?;
+        let commit = thread(scope, "commit", stop, move || commit(&sink, &epochs, &outbox_in, view, observe))?;
+        let probing = thread(scope, "probe", stop, move || watch_ends(&probe, ends, stop))?;
         let wiring = Wiring { pieces, spent: chunk_in, epochs: epoch_in, outboxes, ends, pressure };
         epochs_until_closed(config, stepper, progress, wiring);
+        stop.store(true, Ordering::Relaxed);
         // What could not be committed says most, then what could not be read.
         [joined(commit), joined(ingest), joined(probing)].into_iter().collect::<Result<(), Failure>>()
     })
+}
+
+type Running<'scope> = ScopedJoinHandle<'scope, Result<(), BrokerError>>;
+
+/// Starts a thread of the data path.
+fn thread<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    stop: &'scope AtomicBool,
+    work: impl FnOnce() -> Result<(), BrokerError> + Send + 'scope,
+) -> Result<Running<'scope>, Failure> {
+    let guarded = move || {
+        let _all = EndsAll(stop);
+        work()
+    };
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn_scoped(scope, guarded)
+        .map_err(|error| Failure::Other(format!("cannot start the {name} thread: {error}")))
 }
 
 /// Held by every thread of the data path: whichever ends, and however, the others end too. A closed channel alone is not
@@ -173,7 +185,7 @@ impl Drop for EndsAll<'_> {
     }
 }
 
-fn joined(thread: ScopedJoinHandle<'_, Result<(), BrokerError>>) -> Result<(), Failure> {
+fn joined(thread: Running<'_>) -> Result<(), Failure> {
     match thread.join() {
         Ok(result) => result.map_err(Failure::from),
         Err(_) => Err(Failure::Other("a thread of the data path panicked".into())),

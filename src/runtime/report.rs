@@ -21,6 +21,8 @@ pub struct EpochReport {
     pub watermark_lag: Duration,
     /// Spent in engine and encoder.
     pub step_time: Duration,
+    /// The encoder's part of it.
+    pub encode_time: Duration,
     /// From beginning the transaction to its end. Zero while restoring, which writes nothing.
     pub commit_time: Duration,
     /// From the oldest log timestamp of the epoch's records to the end of its commit, by topic.
@@ -43,6 +45,7 @@ impl Default for EpochReport {
             lags: Vec::new(),
             watermark_lag: Duration::ZERO,
             step_time: Duration::ZERO,
+            encode_time: Duration::ZERO,
             commit_time: Duration::ZERO,
             latency: [None; 4],
             score_histogram: [0; 101],
