@@ -1,5 +1,6 @@
 //! End to end on genuine Kafka, beside it on the same machine: what a consumer that only drains the topics does, one that also
-//! parses, and the whole pipeline with exactly-once. Rates are counted from the first record on.
+//! parses, and the whole pipeline with exactly-once. Rates are counted from the first record on. A pipeline of its own runs
+//! before, because a freshly started broker spends most of its time compiling itself.
 //!
 //!     cargo bench --bench pipeline [-- SCALE [PARTITIONS]]     # SCALE 1 is the reference market: 16 M events
 
@@ -9,7 +10,7 @@ mod broker;
 #[path = "../tests/kafka/client.rs"]
 mod client;
 
-use bellwether::config::Config;
+use bellwether::config::{Config, Runtime};
 use bellwether::engine::Totals;
 use bellwether::event::Chunk;
 use bellwether::runtime::kafka::{LogProbe, Source};
@@ -38,13 +39,19 @@ fn main() -> Outcome<()> {
         return Err(format!("genuine Kafka needs a JDK 17 and Maven: {missing}").into());
     }
     let broker = Broker::start()?;
-    let mut config = Config::default();
+    let mut config = Config::load_or_fail(None)?;
     config.runtime.kafka.brokers.clone_from(&broker.address);
-    create_topics(&config, partitions, 1)?;
 
-    let count = produce(&config, scale)?;
-    println!("{count} events, {partitions} partitions a topic");
-    let meter = Meter { broker: broker.pid(), count };
+    let warm = deployment(&config, "warm");
+    create_topics(&warm, partitions, 1)?;
+    let meter = Meter { broker: broker.pid(), count: produce(&warm, scale)? };
+    println!("to warm the broker up, {} events:", meter.count);
+    pipeline(&meter, warm)?;
+
+    let config = deployment(&config, "bench");
+    create_topics(&config, partitions, 1)?;
+    let meter = Meter { count: produce(&config, scale)?, ..meter };
+    println!("\n{} events, {partitions} partitions a topic:", meter.count);
     drain(&meter, "drain", &config, |_, _| {})?;
     let decoder = Decoder::new(&config.decode)?;
     let mut chunk = Chunk::default();
@@ -59,6 +66,18 @@ fn main() -> Outcome<()> {
     let piped = pipeline(&meter, config)?;
     println!("pipeline to drain and parse: {:.2}", piped / parsed);
     Ok(())
+}
+
+/// The same under other names.
+fn deployment(config: &Config, name: &str) -> Config {
+    let mut config = config.clone();
+    let Runtime { kafka, topics, .. } = &mut config.runtime;
+    kafka.group = name.into();
+    kafka.transactional_id = name.into();
+    for topic in topics.inputs.iter_mut().chain(&mut topics.outputs) {
+        *topic = format!("{name}.{topic}");
+    }
+    config
 }
 
 /// Records that are parsed before their memory is used again.

@@ -31,6 +31,9 @@ const PIECES: usize = 16;
 /// Epochs between engine and commit.
 const EPOCHS: usize = 1;
 
+/// An epoch may grow to so many times `max_records` while an earlier one waits to be committed.
+const GROWTH: usize = 8;
+
 /// How often the ends of the log are asked for. Must stay well below [`super::progress::SETTLE`].
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 
@@ -209,7 +212,7 @@ fn epochs_until_closed(config: &Config, mut stepper: Stepper, mut progress: Prog
     let mut intake = Intake::default();
     let (mut reading, mut pressed) = (true, false);
     while reading {
-        reading = collect(config, &wiring.pieces, &mut intake, &mut progress);
+        reading = collect(config, &wiring.pieces, &wiring.epochs, &mut intake, &mut progress);
         let now = Now::read();
         progress.extend(wiring.ends.iter().map(|end| end.load(Ordering::Relaxed)), now);
         let watermark = progress.watermark(now);
@@ -234,10 +237,18 @@ fn epochs_until_closed(config: &Config, mut stepper: Stepper, mut progress: Prog
     }
 }
 
-/// Takes pieces until the epoch is over; false when none will come any more.
-fn collect(config: &Config, pieces: &Receiver<Piece>, intake: &mut Intake, progress: &mut Progress) -> bool {
+/// Takes pieces until the epoch is over; false when none will come any more. While committing cannot keep up, the epoch goes on,
+/// so that each transaction carries more.
+fn collect(
+    config: &Config,
+    pieces: &Receiver<Piece>,
+    epochs: &Sender<Epoch>,
+    intake: &mut Intake,
+    progress: &mut Progress,
+) -> bool {
     let deadline = Instant::now() + config.runtime.epoch.max;
-    while intake.len() < config.runtime.epoch.max_records {
+    let (enough, most) = (config.runtime.epoch.max_records, GROWTH * config.runtime.epoch.max_records);
+    while intake.len() < if epochs.is_full() { most } else { enough } {
         match pieces.recv_deadline(deadline) {
             Ok(piece) => {
                 let now = Now::read();

@@ -51,6 +51,16 @@ fn main() -> ExitCode {
             Trial::test(name, run).with_ignored_flag(skip)
         })
         .collect();
+    if let Ok(path) = std::env::var("BELLWETHER_TEST_EVENTS") {
+        for partitions in [1, 4, 12] {
+            let (shared, path) = (Arc::clone(&shared), path.clone());
+            let run = move || match shared.get_or_init(Broker::start) {
+                Ok(broker) => pipeline::real_file(broker, &path, partitions),
+                Err(why) => Err(Failed::from(format!("no Kafka: {why}"))),
+            };
+            trials.push(Trial::test(format!("real_file_with_{partitions}_partitions_equals_replay"), run));
+        }
+    }
     trials.push(Trial::test("embedded_broker_carries_the_pipeline", embedded::carries_the_pipeline));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Held by the tests' closures until now; dropping it ends Kafka.

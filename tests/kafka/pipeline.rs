@@ -303,6 +303,39 @@ pub fn equals_replay(broker: &Broker, partitions: i32) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The events of a file as `bellwether replay` reads it, named by `BELLWETHER_TEST_EVENTS`: for data that is not ours to keep here.
+pub fn real_file(broker: &Broker, path: &str, partitions: i32) -> Result<(), Failed> {
+    #[derive(serde::Deserialize)]
+    struct Line<'a> {
+        topic: String,
+        #[serde(borrow)]
+        value: &'a RawValue,
+    }
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        occurred_at: i64,
+    }
+    let mut events = Vec::new();
+    for (number, line) in fs::read_to_string(path)?.lines().enumerate() {
+        let line: Line<'_> = serde_json::from_str(line)?;
+        let topic = INPUTS.into_iter().find(|role| *role == line.topic).ok_or("an unknown topic")?;
+        let at = serde_json::from_str::<Stamp>(line.value.get())?.occurred_at;
+        events.push(Event { topic, key: (number % 997).to_string(), value: line.value.get().into(), at });
+    }
+    let mut deployment = Deployment::new(broker);
+    deployment.settings = "[epoch]\nidle_after_ms = 5000\n".into();
+    deployment.create_topics(partitions);
+    deployment.produce(&events);
+    let mut running = deployment.start();
+    deployment.wait_for_all(&mut running, &events)?;
+    assert_eq!(running.end("TERM"), Some(0), "{}", running.log());
+    check_outputs(&deployment, &events)?;
+    check_committed(&deployment);
+    let last = deployment.journal().pop().ok_or("no journal")?;
+    eprintln!("{path}, {partitions} partitions: {} outputs, digest {}", last["outputs"], last["digest"]);
+    Ok(())
+}
+
 /// Ended in the middle by a signal and started again: as if nothing had happened.
 pub fn survives(broker: &Broker, signal: &str) -> Result<(), Failed> {
     let mut deployment = Deployment::new(broker);

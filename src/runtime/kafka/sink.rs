@@ -32,7 +32,8 @@ impl Sink {
     /// Connects and fences.
     pub fn open(kafka: &Kafka, topics: &Topics, group: ConsumerGroupMetadata) -> Result<Sink, BrokerError> {
         let ours = [
-            ("linger.ms", "5"),
+            // A request carries one partition's batch: the fewer, the less the broker works. Offsets take as long anyway.
+            ("linger.ms", "20"),
             ("batch.size", "1048576"),
             ("batch.num.messages", "100000"),
             ("compression.type", "lz4"),
