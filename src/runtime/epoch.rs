@@ -121,6 +121,7 @@ impl Stepper {
         intake.refused.sort_by_key(|refused| refused.position);
         self.effects.rejects.sort_by_key(|rejected| rejected.position);
 
+        let encoding = Instant::now();
         outbox.clear();
         self.encoder.outputs(&self.effects.outputs, &self.engine, &mut outbox);
         for refused in &intake.refused {
@@ -135,6 +136,7 @@ impl Stepper {
         let entry = self.entry();
         let mut report = self.report(intake, &entry, outbox.len() as u64);
         self.encoder.journal(&entry, &mut outbox);
+        report.encode_time = encoding.elapsed();
         report.step_time = begun.elapsed();
         Epoch {
             outbox,

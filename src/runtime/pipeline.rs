@@ -16,7 +16,7 @@ use crate::wire::{Decoder, Outbox};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread::{JoinHandle, ScopedJoinHandle};
+use std::thread::{JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 /// A running pipeline. Dropping it does not stop it.
@@ -31,6 +31,9 @@ const PIECES: usize = 16;
 
 /// Epochs between engine and commit.
 const EPOCHS: usize = 1;
+
+/// An epoch may grow to so many times `max_records` while an earlier one waits to be committed.
+const GROWTH: usize = 8;
 
 /// How often the ends of the log are asked for. Must stay well below [`super::progress::SETTLE`].
 const PROBE_EVERY: Duration = Duration::from_millis(100);
@@ -146,26 +149,57 @@ fn live(
 ) -> Result<(), Failure> {
     let Live { source, sink, probe, decoder } = live;
     let ends: Vec<AtomicI64> = source.slots().iter().map(|_| AtomicI64::new(-1)).collect();
-    let (pressure, ended) = (Pressure::default(), AtomicBool::new(false));
+    let pressure = Pressure::default();
     let (piece_in, pieces) = bounded(PIECES);
     let (chunk_in, chunks) = bounded(4 * PIECES);
     let (epoch_in, epochs) = bounded(EPOCHS);
     let (outbox_in, outboxes) = bounded(EPOCHS + 1);
     tracing::info!(partitions = source.slots().len(), "live");
     std::thread::scope(|scope| {
-        let (ends, pressure, ended) = (&ends, &pressure, &ended);
-        let ingest = scope.spawn(move || gather(&source, &decoder, &piece_in, &chunks, pressure, stop));
-        let commit = scope.spawn(move || commit(&sink, &epochs, &outbox_in, view, observe));
-        let probing = scope.spawn(move || watch_ends(&probe, ends, ended, stop));
+        let (ends, pressure) = (&ends, &pressure);
+        let _all = EndsAll(stop);
+        let ingest =
+            thread(scope, "ingest", stop, move || gather(&source, &decoder, &piece_in, &chunks, pressure, stop))?;
+        let commit = thread(scope, "commit", stop, move || commit(&sink, &epochs, &outbox_in, view, observe))?;
+        let probing = thread(scope, "probe", stop, move || watch_ends(&probe, ends, stop))?;
         let wiring = Wiring { pieces, spent: chunk_in, epochs: epoch_in, outboxes, ends, pressure };
         epochs_until_closed(config, stepper, progress, wiring);
-        ended.store(true, Ordering::Relaxed);
+        stop.store(true, Ordering::Relaxed);
         // What could not be committed says most, then what could not be read.
         [joined(commit), joined(ingest), joined(probing)].into_iter().collect::<Result<(), Failure>>()
     })
 }
 
-fn joined(thread: ScopedJoinHandle<'_, Result<(), BrokerError>>) -> Result<(), Failure> {
+type Running<'scope> = ScopedJoinHandle<'scope, Result<(), BrokerError>>;
+
+/// Starts a thread of the data path.
+fn thread<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    stop: &'scope AtomicBool,
+    work: impl FnOnce() -> Result<(), BrokerError> + Send + 'scope,
+) -> Result<Running<'scope>, Failure> {
+    let guarded = move || {
+        let _all = EndsAll(stop);
+        work()
+    };
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn_scoped(scope, guarded)
+        .map_err(|error| Failure::Other(format!("cannot start the {name} thread: {error}")))
+}
+
+/// Held by every thread of the data path: whichever ends, and however, the others end too. A closed channel alone is not
+/// enough, since a thread with nothing to hand on never finds out.
+struct EndsAll<'a>(&'a AtomicBool);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn joined(thread: Running<'_>) -> Result<(), Failure> {
     match thread.join() {
         Ok(result) => result.map_err(Failure::from),
         Err(_) => Err(Failure::Other("a thread of the data path panicked".into())),
@@ -189,7 +223,7 @@ fn epochs_until_closed(config: &Config, mut stepper: Stepper, mut progress: Prog
     let mut intake = Intake::default();
     let (mut reading, mut pressed) = (true, false);
     while reading {
-        reading = collect(config, &wiring.pieces, &mut intake, &mut progress);
+        reading = collect(config, &wiring.pieces, &wiring.epochs, &mut intake, &mut progress);
         let now = Now::read();
         progress.extend(wiring.ends.iter().map(|end| end.load(Ordering::Relaxed)), now);
         let watermark = progress.watermark(now);
@@ -214,10 +248,18 @@ fn epochs_until_closed(config: &Config, mut stepper: Stepper, mut progress: Prog
     }
 }
 
-/// Takes pieces until the epoch is over; false when none will come any more.
-fn collect(config: &Config, pieces: &Receiver<Piece>, intake: &mut Intake, progress: &mut Progress) -> bool {
+/// Takes pieces until the epoch is over; false when none will come any more. While committing cannot keep up, the epoch goes on,
+/// so that each transaction carries more.
+fn collect(
+    config: &Config,
+    pieces: &Receiver<Piece>,
+    epochs: &Sender<Epoch>,
+    intake: &mut Intake,
+    progress: &mut Progress,
+) -> bool {
     let deadline = Instant::now() + config.runtime.epoch.max;
-    while intake.len() < config.runtime.epoch.max_records {
+    let (enough, most) = (config.runtime.epoch.max_records, GROWTH * config.runtime.epoch.max_records);
+    while intake.len() < if epochs.is_full() { most } else { enough } {
         match pieces.recv_deadline(deadline) {
             Ok(piece) => {
                 let now = Now::read();
@@ -260,19 +302,11 @@ fn publish(view: &View, epoch: Epoch, observe: &mut impl FnMut(&EpochReport, &To
     observe(&epoch.report, &epoch.totals);
 }
 
-/// Keeps the known ends of the log fresh. Not knowing them any more stops the pipeline.
-fn watch_ends(probe: &LogProbe, ends: &[AtomicI64], ended: &AtomicBool, stop: &AtomicBool) -> Result<(), BrokerError> {
-    while !ended.load(Ordering::Relaxed) {
-        match probe.ends() {
-            Ok(fresh) => {
-                for (end, fresh) in ends.iter().zip(fresh) {
-                    end.store(fresh, Ordering::Relaxed);
-                }
-            }
-            Err(error) => {
-                stop.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
+/// Keeps the known ends of the log fresh. Not knowing them any more ends the pipeline.
+fn watch_ends(probe: &LogProbe, ends: &[AtomicI64], stop: &AtomicBool) -> Result<(), BrokerError> {
+    while !stop.load(Ordering::Relaxed) {
+        for (end, fresh) in ends.iter().zip(probe.ends()?) {
+            end.store(fresh, Ordering::Relaxed);
         }
         std::thread::sleep(PROBE_EVERY);
     }

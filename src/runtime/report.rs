@@ -24,6 +24,8 @@ pub struct EpochReport {
     pub watermark_lag: Duration,
     /// Spent in engine and encoder.
     pub step_time: Duration,
+    /// The encoder's part of it.
+    pub encode_time: Duration,
     /// From beginning the transaction to its end. Zero while restoring, which writes nothing.
     pub commit_time: Duration,
     /// From the first record read to the end of the commit. Zero while restoring, and short for an epoch without records.
@@ -51,6 +53,7 @@ impl Default for EpochReport {
             lags: Vec::new(),
             watermark_lag: Duration::ZERO,
             step_time: Duration::ZERO,
+            encode_time: Duration::ZERO,
             commit_time: Duration::ZERO,
             epoch_time: Duration::ZERO,
             latency: [None; 4],

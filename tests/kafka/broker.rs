@@ -81,6 +81,11 @@ fn pom() -> String {
 }
 
 impl Broker {
+    /// Kafka's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fetches, formats, starts, waits until it answers. A port that is taken meanwhile is tried again elsewhere.
     pub fn start() -> Result<Broker, String> {
         let lib = jars()?;

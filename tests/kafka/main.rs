@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         eprintln!("\nSKIPPED: {missing}. The tests on genuine Kafka need a JDK 17 and Maven.\n");
     }
     let skip = missing.is_some() && !required;
-    let cases: [(&str, Case); 10] = [
+    let cases: [(&str, Case); 11] = [
         ("one_partition_equals_replay", |broker| pipeline::equals_replay(broker, 1)),
         ("four_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 4)),
         ("twelve_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 12)),
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("sigkill_in_the_middle_changes_nothing", |broker| pipeline::survives(broker, "KILL")),
         ("another_model_is_refused", pipeline::another_model_is_refused),
         ("a_second_instance_fences_the_first", pipeline::a_second_instance_fences_the_first),
+        ("an_idle_instance_is_fenced_by_its_next_commit", pipeline::an_idle_instance_is_fenced_by_its_next_commit),
         ("missing_topics_are_named_at_once", topics::missing),
         ("a_wrong_policy_is_named_with_its_remedy", topics::wrong_policy),
         ("rejects_keep_bytes_and_headers", hostile::rejects_keep_bytes_and_headers),
@@ -50,6 +51,16 @@ fn main() -> ExitCode {
             Trial::test(name, run).with_ignored_flag(skip)
         })
         .collect();
+    if let Ok(path) = std::env::var("BELLWETHER_TEST_EVENTS") {
+        for partitions in [1, 4, 12] {
+            let (shared, path) = (Arc::clone(&shared), path.clone());
+            let run = move || match shared.get_or_init(Broker::start) {
+                Ok(broker) => pipeline::real_file(broker, &path, partitions),
+                Err(why) => Err(Failed::from(format!("no Kafka: {why}"))),
+            };
+            trials.push(Trial::test(format!("real_file_with_{partitions}_partitions_equals_replay"), run));
+        }
+    }
     trials.push(Trial::test("embedded_broker_carries_the_pipeline", embedded::carries_the_pipeline));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Held by the tests' closures until now; dropping it ends Kafka.

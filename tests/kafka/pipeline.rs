@@ -85,10 +85,14 @@ impl Deployment {
 
     pub fn produce(&self, events: &[Event]) {
         let producing = Producing::new(&self.address);
+        self.send(&producing, events);
+        producing.finish();
+    }
+
+    fn send(&self, producing: &Producing, events: &[Event]) {
         for event in events {
             producing.send(&self.topic(event.topic), Some(event.key.as_bytes()), Some(event.value.as_bytes()), &[]);
         }
-        producing.finish();
     }
 
     pub fn start(&self) -> Running {
@@ -165,6 +169,15 @@ impl Drop for Running {
 impl Running {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// All instances of a deployment write to one log.
+    pub fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Sends a signal and returns the exit code, if it exits by itself.
@@ -290,6 +303,39 @@ pub fn equals_replay(broker: &Broker, partitions: i32) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The events of a file as `bellwether replay` reads it, named by `BELLWETHER_TEST_EVENTS`: for data that is not ours to keep here.
+pub fn real_file(broker: &Broker, path: &str, partitions: i32) -> Result<(), Failed> {
+    #[derive(serde::Deserialize)]
+    struct Line<'a> {
+        topic: String,
+        #[serde(borrow)]
+        value: &'a RawValue,
+    }
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        occurred_at: i64,
+    }
+    let mut events = Vec::new();
+    for (number, line) in fs::read_to_string(path)?.lines().enumerate() {
+        let line: Line<'_> = serde_json::from_str(line)?;
+        let topic = INPUTS.into_iter().find(|role| *role == line.topic).ok_or("an unknown topic")?;
+        let at = serde_json::from_str::<Stamp>(line.value.get())?.occurred_at;
+        events.push(Event { topic, key: (number % 997).to_string(), value: line.value.get().into(), at });
+    }
+    let mut deployment = Deployment::new(broker);
+    deployment.settings = "[epoch]\nidle_after_ms = 5000\n".into();
+    deployment.create_topics(partitions);
+    deployment.produce(&events);
+    let mut running = deployment.start();
+    deployment.wait_for_all(&mut running, &events)?;
+    assert_eq!(running.end("TERM"), Some(0), "{}", running.log());
+    check_outputs(&deployment, &events)?;
+    check_committed(&deployment);
+    let last = deployment.journal().pop().ok_or("no journal")?;
+    eprintln!("{path}, {partitions} partitions: {} outputs, digest {}", last["outputs"], last["digest"]);
+    Ok(())
+}
+
 /// Ended in the middle by a signal and started again: as if nothing had happened.
 pub fn survives(broker: &Broker, signal: &str) -> Result<(), Failed> {
     let mut deployment = Deployment::new(broker);
@@ -348,34 +394,55 @@ pub fn another_model_is_refused(broker: &Broker) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Two instances of one deployment: the newer one owns it, the older one ends with its own exit code.
+/// Two instances of one deployment: the newer one takes over in the middle of the older one's work, which ends with its
+/// own exit code.
 pub fn a_second_instance_fences_the_first(broker: &Broker) -> Result<(), Failed> {
     let deployment = Deployment::new(broker);
     deployment.create_topics(2);
-    let events = stream::events(5, 4_000);
+    let events = stream::events(5, 6_000);
     let (first, second) = events.split_at(2_000);
     deployment.produce(first);
     let mut older = deployment.start();
     deployment.wait(&mut older, |entry| read(entry) == first.len() as i64)?;
-    let mut newer = deployment.start();
-    deployment.wait(&mut newer, |_| newer_is_live(&deployment))?;
-    deployment.produce(second);
+    let mut newer = std::thread::scope(|scope| {
+        // Enough at a time that the older one always has something to commit.
+        let produce = || {
+            let producing = Producing::new(&deployment.address);
+            for some in second.chunks(100) {
+                deployment.send(&producing, some);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            producing.finish();
+        };
+        let producing = scope.spawn(produce);
+        let newer = deployment.start();
+        producing.join().map(|()| newer)
+    })
+    .map_err(|_| "producing failed")?;
     assert_eq!(older.exit(), Some(4), "{}", older.log());
     deployment.wait(&mut newer, |entry| read(entry) == events.len() as i64)?;
     assert_eq!(newer.end("TERM"), Some(0), "{}", newer.log());
     check_chains(&deployment.read("influence.score-changes"));
+    check_committed(&deployment);
     Ok(())
 }
 
-/// Both write to one log file, in which the newer one says that it restored.
-fn newer_is_live(deployment: &Deployment) -> bool {
-    let log = deployment.directory.path().join("run.log");
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if fs::read_to_string(&log).unwrap_or_default().contains("restored") {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    false
+/// The newer instance has nothing to do, so only the older one's next commit shows who owns the deployment.
+pub fn an_idle_instance_is_fenced_by_its_next_commit(broker: &Broker) -> Result<(), Failed> {
+    let deployment = Deployment::new(broker);
+    deployment.create_topics(2);
+    let events = stream::events(5, 2_001);
+    let (first, last) = events.split_at(2_000);
+    deployment.produce(first);
+    let mut older = deployment.start();
+    deployment.wait_for_all(&mut older, first)?;
+    let mut newer = deployment.start();
+    newer.wait_for_log("restored");
+    deployment.produce(last);
+    // One epoch, and nothing to read after it: every thread must learn of the end by itself.
+    assert_eq!(older.exit(), Some(4), "{}", older.log());
+    deployment.wait_for_all(&mut newer, &events)?;
+    assert_eq!(newer.end("TERM"), Some(0), "{}", newer.log());
+    check_chains(&deployment.read("influence.score-changes"));
+    Ok(())
 }

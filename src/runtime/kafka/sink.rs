@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The transactional producer. Opening one fences every older one with the same `transactional_id`.
 pub struct Sink {
@@ -25,11 +25,15 @@ const STEP: Duration = Duration::from_secs(30);
 /// Fencing waits until the coordinator has ended what an earlier instance left open.
 const FENCING: Duration = Duration::from_secs(60);
 
+/// Between two looks at what is still on its way.
+const DELIVERY_LOOK: Duration = Duration::from_millis(1);
+
 impl Sink {
     /// Connects and fences.
     pub fn open(kafka: &Kafka, topics: &Topics, group: ConsumerGroupMetadata) -> Result<Sink, BrokerError> {
         let ours = [
-            ("linger.ms", "5"),
+            // A request carries one partition's batch: the fewer, the less the broker works. Offsets take as long anyway.
+            ("linger.ms", "20"),
             ("batch.size", "1048576"),
             ("batch.num.messages", "100000"),
             ("compression.type", "lz4"),
@@ -41,6 +45,8 @@ impl Sink {
         let fixed = [
             ("transactional.id", kafka.transactional_id.as_str()),
             ("enable.idempotence", "true"),
+            // The commit fails if any record did; a report for each would be work for nothing.
+            ("delivery.report.only.error", "true"),
             // As Java's: topics co-partition with those of the platform's other producers.
             ("partitioner", "murmur2_random"),
         ];
@@ -82,7 +88,28 @@ impl Sink {
         if !offsets.is_empty() {
             settle("offsets", STEP, || self.producer.send_offsets_to_transaction(&list, &self.group, STEP))?;
         }
+        self.deliver()?;
         settle("commit", STEP, || self.producer.commit_transaction(STEP))
+    }
+
+    /// Waits until everything produced is acknowledged or refused. The client's own flush, which the commit begins with,
+    /// sleeps through whole tenths of a second while records are on their way; behind this it has nothing to wait for.
+    fn deliver(&self) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + STEP;
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            // Sends what lingers at once; that it has not all arrived yet is no error.
+            let _ = self.producer.flush(Duration::ZERO);
+            self.producer.poll(DELIVERY_LOOK);
+            // What is on its way when another instance takes over never arrives.
+            if let Some((code, why)) = self.producer.client().fatal_error() {
+                return Err(match code {
+                    RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced => BrokerError::Fenced(why),
+                    RDKafkaErrorCode::InvalidProducerEpoch => BrokerError::Fenced(why),
+                    _ => BrokerError::Fatal(why),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn send(&self, mut message: BaseRecord<'_, [u8], [u8]>) -> Result<(), BrokerError> {
