@@ -232,8 +232,9 @@ impl Stage<'_> {
             self.advocates.remove(&changed.id);
             return;
         }
-        self.advocates.insert(changed.id.clone());
-        if change.previous_layer != Layer::CoreAdvocate && !self.told.story {
+        // The stream has an epoch's last change of a customer, which need not be the one that changed the layer.
+        let became = self.advocates.insert(changed.id.clone());
+        if became && !self.told.story {
             self.tell(&changed);
         }
     }
