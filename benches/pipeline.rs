@@ -6,7 +6,7 @@
 
 #[path = "../tests/kafka/broker.rs"]
 mod broker;
-#[allow(dead_code)]
+#[expect(dead_code, clippy::unwrap_used, reason = "the tests' client, of which a bench needs a part")]
 #[path = "../tests/kafka/client.rs"]
 mod client;
 
