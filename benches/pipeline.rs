@@ -6,7 +6,7 @@
 
 #[path = "../tests/kafka/broker.rs"]
 mod broker;
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used)]
 #[path = "../tests/kafka/client.rs"]
 mod client;
 

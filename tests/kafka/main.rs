@@ -3,6 +3,9 @@
 //! Kafka's jars come from Maven Central into `target/`, once. Without a JDK 17 or Maven the tests that need them are
 //! skipped loudly; with `KAFKA=required` or `CI` set, that is a failure. All tests share one broker per process.
 
+// Without libtest's harness the lint does not see that this is a test.
+#![allow(clippy::unwrap_used)]
+
 mod broker;
 mod client;
 mod embedded;
