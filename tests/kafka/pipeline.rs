@@ -343,8 +343,8 @@ pub fn real_file(broker: &Broker, path: &str, partitions: i32) -> Result<(), Fai
 /// Ended in the middle by a signal and started again: as if nothing had happened.
 pub fn survives(broker: &Broker, signal: &str) -> Result<(), Failed> {
     let mut deployment = Deployment::new(broker);
-    // Small epochs and a small consumer, so that the signal comes in the middle.
-    deployment.settings = "[epoch]\nidle_after_ms = 700\nmax_ms = 20\nmax_records = 200\n\
+    // Small epochs, also when they grow, and a small consumer, so that the signal comes in the middle.
+    deployment.settings = "[epoch]\nidle_after_ms = 700\nmax_ms = 20\nmax_records = 25\n\
                            [limits]\nreorder_records = 3000\n[kafka.client]\n\"fetch.message.max.bytes\" = \"20000\"\n"
         .into();
     deployment.create_topics(3);
