@@ -81,7 +81,8 @@ fn pom() -> String {
 }
 
 impl Broker {
-    /// Kafka's process.
+    /// Kafka's process, which the bench measures.
+    #[allow(dead_code)]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
