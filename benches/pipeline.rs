@@ -6,11 +6,7 @@
 
 #[path = "../tests/kafka/broker.rs"]
 mod broker;
-<<<<<<< HEAD
 #[expect(dead_code, clippy::unwrap_used, reason = "the tests' client, of which a bench needs a part")]
-=======
-#[allow(dead_code, clippy::unwrap_used)]
->>>>>>> kafka
 #[path = "../tests/kafka/client.rs"]
 mod client;
 

@@ -3,18 +3,11 @@
 //! Kafka's jars come from Maven Central into `target/`, once. Without a JDK 17 or Maven the tests that need them are
 //! skipped loudly; with `KAFKA=required` or `CI` set, that is a failure. All tests share one broker per process.
 
-<<<<<<< HEAD
 #![allow(
     clippy::unwrap_used,
     reason = "a test says what it expects by panicking; the lint spares only #[test] functions"
 )]
 
-#[expect(dead_code, reason = "shared with the bench, which watches the broker's process")]
-=======
-// Without libtest's harness the lint does not see that this is a test.
-#![allow(clippy::unwrap_used)]
-
->>>>>>> kafka
 mod broker;
 mod client;
 mod embedded;
