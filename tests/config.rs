@@ -41,6 +41,7 @@ fn mistakes_in_the_engine_file_are_named() {
             "score.reach.weight",
             "found -5, allowed is a number from 0 to 100",
         ),
+        ("score.reach.weight = 5.005", "score.reach.weight", "found 5.005, allowed are at most two decimals"),
         ("score.reach.half = 0", "score.reach.half", "found 0"),
         ("score.reach.half = nan", "score.reach.half", "found nan"),
         ("score.reach.half_life_days = -1", "score.reach.half_life_days", "found -1"),

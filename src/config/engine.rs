@@ -155,8 +155,12 @@ fn factors(score: &mut Section<'_>, default: [FactorParams; 7]) -> [FactorParams
     let factors = Factor::ALL.map(|factor| {
         let d = &default[factor as usize];
         let mut section = score.section(factor.name());
+        let weight = section.number("weight", d.weight, 0.0..=100.0);
+        if !is_hundredths(weight) {
+            section.error("weight", format!("found {weight}, allowed are at most two decimals"));
+        }
         let params = FactorParams {
-            weight: section.number("weight", d.weight, 0.0..=100.0),
+            weight,
             half: section.number("half", d.half, ABOVE_ZERO..=1e9),
             half_life_ms: section.span_ms("half_life_days", d.half_life_ms, DAY_MS, 0.01..=LONGEST_DAYS),
         };
@@ -164,10 +168,16 @@ fn factors(score: &mut Section<'_>, default: [FactorParams; 7]) -> [FactorParams
         params
     });
     let sum: f64 = factors.iter().map(|factor| factor.weight).sum();
-    if (sum - 100.0).abs() > 1e-9 {
+    // What is no hundredth has been told already.
+    if factors.iter().all(|factor| is_hundredths(factor.weight)) && (sum - 100.0).abs() > 1e-9 {
         score.error("", format!("the weights of the factors sum to {sum}, they must sum to 100"));
     }
     factors
+}
+
+/// Each factor's points are rounded by themselves: sevenths could add up to more than 100.
+fn is_hundredths(weight: f64) -> bool {
+    (weight * 100.0 - (weight * 100.0).round()).abs() < 1e-9
 }
 
 fn layers(section: &mut Section<'_>, d: LayerParams) -> LayerParams {

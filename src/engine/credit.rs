@@ -2,6 +2,7 @@
 
 use super::params::{Attribution, Params};
 use crate::event::{Credit, CustomerId, DAY_MS};
+use smallvec::SmallVec;
 
 /// Smallest indirect share worth keeping: a thousandth of an adoption.
 const LEAST_INDIRECT: i64 = Credit::ONE.0 / 1000;
@@ -54,18 +55,20 @@ pub fn direct_shares(
             Attribution::LastTouch => 0.0,
         }
     };
-    let total = mu + candidates.iter().map(hazard).sum::<f64>();
-    let part = |candidate: &Candidate| if total > 0.0 { hazard(candidate) / total } else { 0.0 };
-    let referred = candidates.iter().find(|c| Some(c.customer) == referrer).map(part);
+    let hazards: SmallVec<[f64; 16]> = candidates.iter().map(hazard).collect();
+    let total = mu + hazards.iter().sum::<f64>();
+    let part = |hazard: f64| if total > 0.0 { hazard / total } else { 0.0 };
+    let referred = candidates.iter().position(|c| Some(c.customer) == referrer).map(|i| part(hazards[i]));
     let scale = match referred {
         Some(part) if part < params.referral_floor => (1.0 - params.referral_floor) / (1.0 - part),
         _ => 1.0,
     };
     let mut ranked: Vec<(Credit, &Candidate)> = candidates
         .iter()
-        .map(|candidate| {
+        .zip(&hazards)
+        .map(|(candidate, &hazard)| {
             let floored = Some(candidate.customer) == referrer && scale < 1.0;
-            let part = if floored { params.referral_floor } else { part(candidate) * scale };
+            let part = if floored { params.referral_floor } else { part(hazard) * scale };
             (Credit((part * Credit::ONE.0 as f64) as i64), candidate)
         })
         .filter(|(credit, _)| credit.0 > 0)

@@ -1,11 +1,9 @@
 //! The reorder buffer and the dedupe horizon: from records in order of arrival to events in their total order.
 
-use crate::event::{CustomerId, Money, Origin, Position, ProductId, Time, Topic};
+use crate::event::{CategoryId, CustomerId, Money, Origin, Position, ProductId, Time, Topic};
 use compact_str::CompactString;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
-
-use crate::event::CategoryId;
 
 /// The total order: event time, topic rank, hash of the id, hash of the value. Only a repeated record ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

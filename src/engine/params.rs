@@ -16,7 +16,7 @@ pub enum Attribution {
 /// One factor of the score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FactorParams {
-    /// Points that the factor approaches as its amount grows; all weights sum to 100.
+    /// Points that the factor approaches as its amount grows: whole hundredths; all weights sum to 100.
     pub weight: f64,
     /// The amount that earns half of the weight.
     pub half: f64,

@@ -6,10 +6,10 @@ use super::kafka::Slot;
 use super::report::EpochReport;
 use crate::config::Config;
 use crate::engine::{Effects, Engine, Totals};
-use crate::event::{Batch, Chunk, EngineReason, Time, Topic};
+use crate::event::{Batch, Chunk, Time, Topic};
 use crate::metrics::OutputFigures;
 use crate::view::{AsOf, Delta};
-use crate::wire::{Encoder, JournalEntry, Outbox};
+use crate::wire::{Encoder, JournalEntry, Outbox, Reason};
 use std::time::Instant;
 
 /// What was read for one epoch.
@@ -210,17 +210,8 @@ impl Stepper {
             report.reject(refused.position.topic, refused.reject.reason);
         }
         for rejected in &self.effects.rejects {
-            report.reject(rejected.position.topic, reason(rejected.reason));
+            report.reject(rejected.position.topic, Reason::from(rejected.reason).name());
         }
         report
-    }
-}
-
-/// The reason's name in metrics, as in the rejects' headers.
-fn reason(reason: EngineReason) -> &'static str {
-    match reason {
-        EngineReason::TooLate => "too_late",
-        EngineReason::UnknownOrder => "unknown_order",
-        EngineReason::RefundExceedsOrder => "refund_exceeds_order",
     }
 }

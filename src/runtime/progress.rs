@@ -1,11 +1,12 @@
 //! How far event time may go: the only wall clock of the data path. Its decisions are journalled, so that nothing after
 //! this room depends on when something was read.
 //!
-//! *Partition time* is the largest event time read from a partition, less its topic's allowed disorder. The *watermark* is
+//! *Partition time* is the largest event time read from a partition, less its topic's allowed disorder. An event of the
+//! future counts as of now: one producer whose clock is ahead must not make everybody else late. The *watermark* is
 //! - while records are left to read: the smallest partition time of the partitions that have some left;
 //! - when all are read to their end: the largest partition time, or, if the newest event is close to the wall clock,
 //!   the wall clock less the largest disorder, so that timers fire without events;
-//! - when in addition nothing came for a while: the end of the newest event's tick, so that everything is released.
+//! - when in addition nothing came for a while: the end of the newest event's tick, so that all but the future is released.
 //!
 //! A partition of which nothing is known yet, though it has records, holds the watermark. It never goes back.
 //!
@@ -123,7 +124,7 @@ impl Progress {
     /// Decides how far event time goes, as described above.
     pub fn watermark(&mut self, now: Now) -> Time {
         let holding = self.partitions.iter().filter(|partition| !partition.drained(now));
-        let candidate = match holding.map(|partition| partition.time(&self.pace)).min() {
+        let candidate = match holding.map(|partition| partition.time(&self.pace, now.wall)).min() {
             Some(smallest) => smallest,
             None => self.all_drained(now),
         };
@@ -132,13 +133,12 @@ impl Progress {
     }
 
     fn all_drained(&self, now: Now) -> Time {
-        let Some(newest) = self.newest() else { return Time::MIN };
-        let mut candidate =
-            self.partitions.iter().map(|partition| partition.time(&self.pace)).max().unwrap_or(Time::MIN);
+        let Some(newest) = self.newest().map(|newest| not_ahead(newest, now.wall)) else { return Time::MIN };
+        let times = self.partitions.iter().map(|partition| partition.time(&self.pace, now.wall));
+        let mut candidate = times.max().unwrap_or(Time::MIN);
         if now.wall.since(newest).abs() <= self.pace.live_within.as_millis() as i64 {
             let disorder = self.pace.disorder_ms.into_iter().max().unwrap_or(0);
-            let step = now.wall.plus(-disorder).0.div_euclid(WALL_STEP_MS) * WALL_STEP_MS;
-            candidate = candidate.max(Time(step));
+            candidate = candidate.max(wall_step(now.wall.plus(-disorder)));
         }
         if now.instant.duration_since(self.heard) >= self.pace.idle_after {
             candidate = candidate.max(tick_end(newest, self.pace.tick_ms));
@@ -167,20 +167,31 @@ impl Progress {
     #[must_use]
     pub fn ahead(&self) -> Vec<usize> {
         let unread = self.partitions.iter().filter(|partition| partition.position < partition.end);
-        let Some(smallest) = unread.map(|partition| partition.time(&self.pace)).min() else { return Vec::new() };
-        let ahead = |partition: &Partition| partition.time(&self.pace) > smallest;
+        let time = |partition: &Partition| partition.time(&self.pace, Time(i64::MAX));
+        let Some(smallest) = unread.map(time).min() else { return Vec::new() };
+        let ahead = |partition: &Partition| time(partition) > smallest;
         (0..self.partitions.len()).filter(|slot| ahead(&self.partitions[*slot])).collect()
     }
 }
 
 impl Partition {
-    fn time(&self, pace: &Pace) -> Time {
-        self.newest.map_or(Time::MIN, |newest| newest.plus(-pace.disorder_ms[self.slot.topic as usize]))
+    fn time(&self, pace: &Pace, wall: Time) -> Time {
+        let disorder = pace.disorder_ms[self.slot.topic as usize];
+        self.newest.map_or(Time::MIN, |newest| not_ahead(newest, wall).plus(-disorder))
     }
 
     fn drained(&self, now: Now) -> bool {
         self.position >= self.end && now.instant.duration_since(self.busy) >= SETTLE
     }
+}
+
+/// An event time as far as it counts at `wall`: in the future, as of now.
+fn not_ahead(at: Time, wall: Time) -> Time {
+    if at > wall { wall_step(wall) } else { at }
+}
+
+fn wall_step(at: Time) -> Time {
+    Time(at.0.div_euclid(WALL_STEP_MS) * WALL_STEP_MS)
 }
 
 /// The first tick boundary behind `at`: everything at or before `at` lies before it.
@@ -279,6 +290,17 @@ mod tests {
         story.after(61_000);
         story.progress.heard = story.now.instant;
         assert_eq!(story.watermark(), wall + 1_000 - DISORDER, "the newest event is too old by now");
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_makes_nobody_late() {
+        let mut story = Story::new([10, 10, 0, 0]);
+        let wall = story.now.wall.0;
+        story.read(0, wall, 10).read(1, wall + 86_400_000, 10);
+        assert_eq!(story.after(300).watermark(), wall - DISORDER);
+        story.after(30_000);
+        let later = wall + 30_000;
+        assert!((later - DISORDER..=later + 1_100).contains(&story.watermark()), "the future is released as it comes");
     }
 
     #[test]

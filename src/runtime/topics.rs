@@ -47,11 +47,21 @@ struct Wanted<'a> {
     /// Inputs belong to the platform: their policy is the platform's affair.
     policy: Option<CleanupPolicy>,
     journal: bool,
+    rejects: bool,
 }
+
+/// A reject is the original and its reason: where the broker takes no larger records than from the platform's producers,
+/// one that only just fitted would come back too large, and end the pipeline at every start. As large as the sink sends.
+const REJECT_BYTES: &str = "8388608";
 
 fn wanted(config: &Config) -> Vec<Wanted<'_>> {
     let topics = &config.runtime.topics;
-    let inputs = Topic::ALL.map(|topic| Wanted { name: &topics.inputs[topic as usize], policy: None, journal: false });
+    let inputs = Topic::ALL.map(|topic| Wanted {
+        name: &topics.inputs[topic as usize],
+        policy: None,
+        journal: false,
+        rejects: false,
+    });
     let outputs = OutTopic::ALL.map(|topic| Wanted {
         name: &topics.outputs[topic as usize],
         policy: Some(match topic {
@@ -59,6 +69,7 @@ fn wanted(config: &Config) -> Vec<Wanted<'_>> {
             _ => CleanupPolicy::Delete,
         }),
         journal: topic == OutTopic::Journal,
+        rejects: topic == OutTopic::Rejects,
     });
     inputs.into_iter().chain(outputs).collect()
 }
@@ -71,6 +82,9 @@ pub fn create_topics(config: &Config, partitions: i32, replication: i32) -> Resu
         let mut settings = vec![("cleanup.policy", topic.policy.unwrap_or(CleanupPolicy::Delete).name())];
         if topic.journal {
             settings.extend([("retention.ms", "-1"), ("retention.bytes", "-1")]);
+        }
+        if topic.rejects {
+            settings.push(("max.message.bytes", REJECT_BYTES));
         }
         admin.create(topic.name, if topic.journal { 1 } else { partitions }, replication, &settings)?;
     }
@@ -126,8 +140,10 @@ fn problems(wanted: &Wanted<'_>, state: Option<&TopicState>, brokers: &str) -> V
 mod tests {
     use super::*;
 
-    const SCORES: Wanted<'static> = Wanted { name: "scores", policy: Some(CleanupPolicy::Compact), journal: false };
-    const JOURNAL: Wanted<'static> = Wanted { name: "journal", policy: Some(CleanupPolicy::Delete), journal: true };
+    const SCORES: Wanted<'static> =
+        Wanted { name: "scores", policy: Some(CleanupPolicy::Compact), journal: false, rejects: false };
+    const JOURNAL: Wanted<'static> =
+        Wanted { name: "journal", policy: Some(CleanupPolicy::Delete), journal: true, rejects: false };
 
     fn state(partitions: i32, policy: &str, retention: &str) -> TopicState {
         TopicState { partitions, cleanup_policy: Some(policy.into()), retention_ms: Some(retention.into()) }

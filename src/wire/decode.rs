@@ -5,7 +5,9 @@ use super::mapping::Mapping;
 use super::number::Rate;
 use super::read::Reader;
 use super::reason::{Reason, Reject, shown};
-use crate::event::{Body, Chunk, Mention, Money, Origin, Position, Purchase, Record, Refund, Review, Time, Topic};
+use crate::event::{
+    Body, Chunk, Mention, Money, Origin, Position, Purchase, Record, Refund, Review, Span, Time, Topic,
+};
 
 /// A record as it came from the log.
 #[derive(Clone, Debug)]
@@ -148,11 +150,7 @@ impl Decoder {
         Ok(text)
     }
 
-    fn event(
-        &self,
-        raw: &RawRecord<'_>,
-        reader: &mut Reader<'_, '_>,
-    ) -> Result<(crate::event::Span, Time, Body), Reject> {
+    fn event(&self, raw: &RawRecord<'_>, reader: &mut Reader<'_, '_>) -> Result<(Span, Time, Body), Reject> {
         let event_id = reader.id(Field::EventId)?;
         let at = self.time(raw.timestamp_ms, reader)?;
         let body = match raw.position.topic {

@@ -67,11 +67,12 @@ impl Encoder {
         for (name, value) in origin.map_or(&[][..], |origin| &origin.headers) {
             outbox.given_header(name, value.as_deref());
         }
-        let (reason, field) = match rejected.reason {
-            EngineReason::TooLate => (Reason::TooLate, Field::OccurredAt),
-            EngineReason::UnknownOrder => (Reason::UnknownOrder, Field::OrderId),
-            EngineReason::RefundExceedsOrder => (Reason::RefundExceedsOrder, Field::Amount),
+        let field = match rejected.reason {
+            EngineReason::TooLate => Field::OccurredAt,
+            EngineReason::UnknownOrder => Field::OrderId,
+            EngineReason::RefundExceedsOrder => Field::Amount,
         };
+        let reason = Reason::from(rejected.reason);
         let why = Why { reason: reason.name(), field: Some(field.name()), detail: reason.meaning() };
         self.reject_headers(rejected.position, "TASK_PUT", "bellwether.engine.Engine", &why, outbox);
     }

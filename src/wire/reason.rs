@@ -1,6 +1,7 @@
 //! Why a record cannot be used: one table, which metrics, documents and tests read.
 
 use super::fields::Field;
+use crate::event::EngineReason;
 use std::borrow::Cow;
 
 /// Why a record cannot be used.
@@ -68,6 +69,16 @@ reasons! {
     TooLate "too_late" "The record is further behind the watermark than the allowed lateness.";
     UnknownOrder "unknown_order" "The refund is of an order line that is not remembered.";
     RefundExceedsOrder "refund_exceeds_order" "The refund is of more than is left of the order line.";
+}
+
+impl From<EngineReason> for Reason {
+    fn from(reason: EngineReason) -> Reason {
+        match reason {
+            EngineReason::TooLate => Reason::TooLate,
+            EngineReason::UnknownOrder => Reason::UnknownOrder,
+            EngineReason::RefundExceedsOrder => Reason::RefundExceedsOrder,
+        }
+    }
 }
 
 impl Reason {

@@ -16,9 +16,9 @@ mod summary;
 
 use crate::config::Config;
 use crate::engine::{Effects, Engine};
-use crate::event::{Batch, EngineReason, Time};
+use crate::event::{Batch, Time};
 use crate::failure::Failure;
-use crate::wire::{Decoder, Encoder, Outbox};
+use crate::wire::{Decoder, Encoder, Outbox, Reason};
 use progress::Progress;
 use reading::{Portion, Reading};
 use sinks::Sinks;
@@ -162,7 +162,7 @@ impl Replay {
         for rejected in &self.effects.rejects {
             self.encoder.engine_reject(rejected, &mut self.outbox);
             let reasons = &mut self.summary.rejected[rejected.position.topic as usize];
-            *reasons.entry(reason_name(rejected.reason)).or_default() += 1;
+            *reasons.entry(Reason::from(rejected.reason).name()).or_default() += 1;
         }
         for (sum, read) in self.summary.read.iter_mut().zip(portion.read) {
             *sum += read;
@@ -180,13 +180,5 @@ impl Replay {
         self.summary.totals = self.engine.totals().clone();
         self.summary.digest = self.encoder.digest();
         Ok(self.summary)
-    }
-}
-
-fn reason_name(reason: EngineReason) -> &'static str {
-    match reason {
-        EngineReason::TooLate => "too_late",
-        EngineReason::UnknownOrder => "unknown_order",
-        EngineReason::RefundExceedsOrder => "refund_exceeds_order",
     }
 }

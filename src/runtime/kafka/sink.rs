@@ -120,9 +120,10 @@ impl Sink {
                     message = returned;
                     self.producer.poll(Duration::from_millis(10));
                 }
-                // A producer that was fenced or must abort refuses messages: ending the transaction says which.
+                // Never commit here: the client forgets a message that it refused (too large, say), and what was produced
+                // before would become visible without its journal record. A fenced producer learns so from aborting, too.
                 Err((error, _)) => {
-                    settle("commit", STEP, || self.producer.commit_transaction(STEP))?;
+                    settle("abort", STEP, || self.producer.abort_transaction(STEP))?;
                     return Err(BrokerError::Fatal(format!("cannot produce: {error}")));
                 }
             }

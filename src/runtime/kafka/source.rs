@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// A partition of an input topic. Slots are numbered by topic rank, then partition.
@@ -256,11 +257,12 @@ fn partition_count(consumer: &BaseConsumer, name: &str) -> Result<i32, BrokerErr
     }
 }
 
+/// The headers whose names are UTF-8, as the protocol wants them. The client library panics over any other name, and no
+/// producer may end the pipeline by a header: such a one is left out.
 fn headers<'a>(message: &'a BorrowedMessage<'_>) -> Vec<(&'a str, Option<&'a [u8]>)> {
-    match message.headers() {
-        None => Vec::new(),
-        Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
-    }
+    let Some(headers) = message.headers() else { return Vec::new() };
+    let read = |number| catch_unwind(AssertUnwindSafe(|| headers.get(number))).ok();
+    (0..headers.count()).filter_map(read).map(|header| (header.key, header.value)).collect()
 }
 
 fn slot_list(
