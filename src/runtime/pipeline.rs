@@ -33,7 +33,7 @@ const PIECES: usize = 16;
 const EPOCHS: usize = 1;
 
 /// An epoch may grow to so many times `max_records` while an earlier one waits to be committed.
-const GROWTH: usize = 8;
+const GROWTH: usize = 4;
 
 /// How often the ends of the log are asked for. Must stay well below [`super::progress::SETTLE`].
 const PROBE_EVERY: Duration = Duration::from_millis(100);

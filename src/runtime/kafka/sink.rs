@@ -26,7 +26,7 @@ const STEP: Duration = Duration::from_secs(30);
 const FENCING: Duration = Duration::from_secs(60);
 
 /// Between two looks at what is still on its way.
-const DELIVERY_LOOK: Duration = Duration::from_millis(1);
+const DELIVERY_LOOK: Duration = Duration::from_millis(4);
 
 impl Sink {
     /// Connects and fences.
