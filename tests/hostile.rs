@@ -221,7 +221,7 @@ fn fields_are_refused() {
         (Topic::Purchases, "amount", "\"-0.01\"", "negative_amount"),
         (Topic::Purchases, "amount", "1e400", "amount_out_of_range"),
         (Topic::Purchases, "amount", "\"1e400\"", "amount_out_of_range"),
-        (Topic::Purchases, "amount", "1000000000001", "amount_out_of_range"),
+        (Topic::Purchases, "amount", "10000000001", "amount_out_of_range"),
         (Topic::Purchases, "amount", "\"9223372036854775808\"", "amount_out_of_range"),
         (Topic::Purchases, "amount", "\"12,50\"", "bad_amount"),
         (Topic::Purchases, "amount", "\"\"", "bad_amount"),
@@ -442,7 +442,7 @@ proptest! {
     }
 
     #[test]
-    fn money_survives_text(ten_thousandths in 0_i64..=10_000_000_000_000_000) {
+    fn money_survives_text(ten_thousandths in 0_i64..=100_000_000_000_000) {
         let text = bellwether::event::Money(ten_thousandths).to_string();
         let mut chunk = Chunk::default();
         for json in [format!("\"{text}\""), text] {

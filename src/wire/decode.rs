@@ -237,7 +237,7 @@ impl Currencies {
             Reason::UnknownCurrency.at(Field::Currency, detail)
         })?;
         rate.1.convert(amount).ok_or_else(|| {
-            let detail = format!("found {amount} {currency}, which is beyond 1000000000000 {}", self.reporting);
+            let detail = format!("found {amount} {currency}, which is beyond 10000000000 {}", self.reporting);
             Reason::AmountOutOfRange.at(Field::Amount, detail)
         })
     }

@@ -17,12 +17,12 @@ enum EventTime {
     Millis(#[schemars(range(min = 631_152_000_000_i64))] i64),
 }
 
-/// Amount of money, 0 or more, with at most 4 decimals and at most 1000000000000; preferably decimal text.
+/// Amount of money, 0 or more, with at most 4 decimals and at most 10000000000; preferably decimal text.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Amount {
     Text(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))] String),
-    Number(#[schemars(range(min = 0, max = 1_000_000_000_000_i64))] f64),
+    Number(#[schemars(range(min = 0, max = 10_000_000_000_i64))] f64),
 }
 
 /// How many, at most a million millions.

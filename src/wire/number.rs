@@ -2,8 +2,9 @@
 
 use crate::event::Money;
 
-/// Largest amount in whole units, so that sums of millions of amounts stay far from the ends of 64 bits.
-const MAX_UNITS: i64 = 1_000_000_000_000;
+/// Largest amount in whole units: enough for a big order in a small currency, and sums reach the ends of 64 bits only after
+/// 90,000 of the largest.
+const MAX_UNITS: i64 = 10_000_000_000;
 
 /// Largest count that is taken at its word.
 pub(super) const MAX_COUNT: u64 = 1_000_000_000_000;
@@ -185,8 +186,8 @@ mod tests {
             ("0.0001", Ok(1)),
             ("1.25e2", Ok(1_250_000)),
             ("125e-2", Ok(12_500)),
-            ("1000000000000", Ok(10_000_000_000_000_000)),
-            ("1000000000000.0001", Err(NotMoney::OutOfRange)),
+            ("10000000000", Ok(100_000_000_000_000)),
+            ("10000000000.0001", Err(NotMoney::OutOfRange)),
             ("0.00001", Err(NotMoney::TooManyDecimals)),
             ("100000000000000000000000e-20", Ok(10_000_000)),
             ("1.00000000000000000000000000", Ok(10_000)),

@@ -87,7 +87,7 @@ impl<'v, 'c> Reader<'v, 'c> {
         decimal.money().map_err(|problem| {
             let (reason, expected) = match problem {
                 NotMoney::Negative => (Reason::NegativeAmount, "0 or more"),
-                NotMoney::OutOfRange => (Reason::AmountOutOfRange, "at most 1000000000000"),
+                NotMoney::OutOfRange => (Reason::AmountOutOfRange, "at most 10000000000"),
                 NotMoney::TooManyDecimals => (Reason::TooManyDecimals, "at most 4 decimals"),
             };
             reason.at(field, format!("found {}, expected {expected}", shown(raw)))

@@ -57,7 +57,7 @@ reasons! {
     SentimentOutOfRange "sentiment_out_of_range" "The sentiment is not within -1 to 1.";
     CountOutOfRange "count_out_of_range" "A count is larger than a million millions.";
     NegativeAmount "negative_amount" "The amount is below zero; money given back is a refund with a positive amount.";
-    AmountOutOfRange "amount_out_of_range" "The amount is larger than a million millions.";
+    AmountOutOfRange "amount_out_of_range" "The amount is larger than ten thousand millions.";
     BadAmount "bad_amount" "The amount is text but not a decimal such as 12.50.";
     TooManyDecimals "too_many_decimals" "The amount has more than four significant decimals.";
     UnknownCurrency "unknown_currency" "The configuration has no rate for the currency.";
