@@ -112,7 +112,8 @@ impl Tree {
         }
         self.breadth[depth as usize] += 1;
         self.nodes.push(Node { customer, parent: Some(parent), depth, at, size: 1, below: 0 });
-        self.last_adoption_at = at;
+        // A late adoption joins at its own time, but does not shorten the life of the tree.
+        self.last_adoption_at = self.last_adoption_at.max(at);
         self.size() - 1
     }
 
