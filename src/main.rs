@@ -8,6 +8,7 @@ use bellwether::runtime::{RunArgs, TopicsArgs, run_command, topics_command};
 use bellwether::simulate::{SimulateArgs, simulate_command};
 use bellwether::wire::{SchemaArgs, schema_command};
 use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -94,6 +95,7 @@ fn start_logs(cli: &Cli) -> Result<(), Failure> {
     });
     let filter = EnvFilter::try_new(level).map_err(|error| Failure::Usage(format!("--log {level}: {error}")))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter::default);
+    let logs = logs.with_ansi(std::io::stderr().is_terminal());
     match cli.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

@@ -34,7 +34,7 @@ impl Gate {
     /// With a token, `Authorization: Bearer TOKEN` is required, or Basic with the user `bellwether` and the token as password.
     pub fn new(token: Option<&str>) -> Gate {
         let accepted =
-            token.map(|token| [format!("Bearer {token}"), format!("Basic {}", base64(&format!("bellwether:{token}")))]);
+            token.map(|token| [format!("bearer {token}"), format!("basic {}", base64(&format!("bellwether:{token}")))]);
         Gate { accepted, permits: Semaphore::new(REQUESTS_MAX), deadline: DEADLINE }
     }
 
@@ -51,8 +51,12 @@ impl Gate {
         }
         let Some(accepted) = self.accepted.as_ref().filter(|_| !OPEN_PATHS.contains(&path)) else { return Ok(()) };
         let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+        // The scheme's case does not matter (RFC 9110, 11.1); the rest is compared in constant time.
+        let scheme = given.iter().position(|&byte| byte == b' ').unwrap_or(0);
+        let mut given = given.to_vec();
+        given[..scheme].make_ascii_lowercase();
         // `|`, not `||`: both are always compared.
-        if same(given, accepted[0].as_bytes()) | same(given, accepted[1].as_bytes()) {
+        if same(&given, accepted[0].as_bytes()) | same(&given, accepted[1].as_bytes()) {
             return Ok(());
         }
         let detail = if given.is_empty() { "a bearer token is required" } else { "this token is not accepted" };

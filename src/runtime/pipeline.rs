@@ -305,8 +305,11 @@ fn publish(view: &View, epoch: Epoch, observe: &mut impl FnMut(&EpochReport, &To
 /// Keeps the known ends of the log fresh. Not knowing them any more ends the pipeline.
 fn watch_ends(probe: &LogProbe, ends: &[AtomicI64], stop: &AtomicBool) -> Result<(), BrokerError> {
     while !stop.load(Ordering::Relaxed) {
-        for (end, fresh) in ends.iter().zip(probe.ends()?) {
-            end.store(fresh, Ordering::Relaxed);
+        match probe.ends() {
+            Ok(all) => all.into_iter().zip(ends).for_each(|(fresh, end)| end.store(fresh, Ordering::Relaxed)),
+            // A broker that restarts: the ends known so far stand, and what must be written decides when to give up.
+            Err(BrokerError::Unanswered(why)) => tracing::warn!(why, "the broker does not answer, asking on"),
+            Err(error) => return Err(error),
         }
         std::thread::sleep(PROBE_EVERY);
     }

@@ -138,6 +138,9 @@ impl Service {
         let mut asked = None;
         while !self.pipeline.is_finished() {
             self.look();
+            if self.pipeline.is_stopping() && asked.is_none() {
+                tracing::info!("stopping: the epoch is finished and committed first");
+            }
             if self.pipeline.is_stopping() && asked.get_or_insert_with(Instant::now).elapsed() > SHUTDOWN {
                 return Err(Failure::Other(format!(
                     "the pipeline did not end within {SHUTDOWN:?}; a restart resumes from the journal"
@@ -147,7 +150,9 @@ impl Service {
         }
         self.health.set(Phase::Stopping);
         self.server.stop();
-        self.pipeline.join()
+        self.pipeline.join()?;
+        tracing::info!("stopped; everything read is committed");
+        Ok(())
     }
 }
 

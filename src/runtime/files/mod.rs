@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::engine::{Effects, Engine};
 use crate::event::{Batch, Time};
 use crate::failure::Failure;
+use crate::runtime::progress::Now;
 use crate::wire::{Decoder, Encoder, Outbox, Reason};
 use progress::Progress;
 use reading::{Portion, Reading};
@@ -84,6 +85,9 @@ pub fn replay_command(args: &ReplayArgs) -> Result<(), Failure> {
         written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))?;
     }
     eprint!("{}", summary.table());
+    if summary.is_unreadable() {
+        return Err(Failure::Input("no line of the input is an event of a known topic".into()));
+    }
     Ok(())
 }
 
@@ -99,6 +103,7 @@ fn replay(config: &Config, files: Vec<SourceFile>, sinks: Sinks, progress: Progr
         names: config.runtime.topics.inputs.clone(),
         disorder_ms: config.engine.disorder_ms.into_iter().max().unwrap_or(0),
         tick_ms: config.engine.tick_ms,
+        begun: Now::read().wall,
     };
     let (sender, portions) = crossbeam_channel::bounded::<Portion>(QUEUE);
     thread::scope(|scope| {

@@ -49,6 +49,9 @@ pub struct Reading {
     /// How far a file may be out of order, in ms.
     pub disorder_ms: i64,
     pub tick_ms: i64,
+    /// When the replay began: stands in for the log's timestamp where a line has none, so that an event dated ahead is rejected
+    /// (`in_the_future`) instead of making all that follow late.
+    pub begun: Time,
 }
 
 struct OpenFile {
@@ -119,6 +122,8 @@ impl Reading {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
+        // Some editors put a byte order mark at the beginning of a file.
+        let line = if file.line == 1 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         let envelope = match lines::parse(line, &self.names) {
             Ok(envelope) => envelope,
             Err(reject) => {
@@ -128,7 +133,8 @@ impl Reading {
         };
         portion.read[envelope.topic as usize] += 1;
         let position = Position { topic: envelope.topic, partition: file.number, offset: file.line };
-        let raw = raw_record(position, &envelope);
+        let mut raw = raw_record(position, &envelope);
+        raw.timestamp_ms = raw.timestamp_ms.or(Some(self.begun.0));
         match self.decoder.decode(&raw, &mut portion.chunk) {
             Ok(()) => {
                 if let Some(record) = portion.chunk.records.last() {

@@ -36,6 +36,12 @@ impl Summary {
         self.read.iter().sum()
     }
 
+    /// Whether there were lines, and none of them was a record of a known topic.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.events() == 0 && !self.lines_rejected.is_empty()
+    }
+
     /// The document. Credit and money are decimal text, exact: direct + organic = adoptions, and likewise the revenue.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -145,8 +151,9 @@ impl Summary {
         }
         if t.too_late.iter().any(|count| *count > 0) {
             text.push_str(
-                "hint: events came too late to count (too_late). If a file holds several topics one after the other,\n\
-                 \x20     pass one file per topic: files are merged by event time. Or raise order.lateness_seconds.\n",
+                "hint: events came too late to count (too_late): what came before them was dated later. Pass one file per\n\
+                 \x20     topic (files are merged by event time), sort a file that is not in the order of event time, or\n\
+                 \x20     look for a record that is dated ahead of its neighbours. order.lateness_seconds allows for more.\n",
             );
         }
         text

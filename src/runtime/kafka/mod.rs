@@ -32,6 +32,9 @@ pub enum BrokerError {
     /// An input that cannot be read: it does not exist (any more), or access is denied.
     #[error("{0}")]
     Input(String),
+    /// Nobody answered for as long as the call may take.
+    #[error("{0}")]
+    Unanswered(String),
     #[error("{0}")]
     Fatal(String),
 }
@@ -42,7 +45,7 @@ impl From<BrokerError> for Failure {
             BrokerError::Fenced(text) => Failure::Fenced(text),
             BrokerError::Input(text) => Failure::Input(text),
             BrokerError::Aborted(_) => Failure::Other(format!("{error}; a restart resumes from the journal")),
-            BrokerError::Fatal(text) => Failure::Other(text),
+            BrokerError::Unanswered(text) | BrokerError::Fatal(text) => Failure::Other(text),
         }
     }
 }
@@ -116,7 +119,7 @@ fn settle<T>(what: &str, limit: Duration, mut call: impl FnMut() -> Result<T, Ka
         let text = format!("{what}: {error}");
         match fate(&error) {
             Fate::Retry if Instant::now() < deadline => std::thread::sleep(RETRY_PAUSE),
-            Fate::Retry => return Err(BrokerError::Fatal(format!("{text} (tried for {limit:?})"))),
+            Fate::Retry => return Err(BrokerError::Unanswered(format!("{text} (tried for {limit:?})"))),
             Fate::Abort => return Err(BrokerError::Aborted(text)),
             Fate::Fenced => return Err(BrokerError::Fenced(text)),
             Fate::Input => return Err(BrokerError::Input(text)),
