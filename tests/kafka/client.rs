@@ -52,6 +52,9 @@ pub fn create_topic(address: &str, name: &str, partitions: i32, settings: &[(&st
     answers.into_iter().for_each(|answer| drop(answer.unwrap()));
 }
 
+/// Headers to send, in their order.
+pub type Headed<'a> = &'a [(&'a str, Option<&'a [u8]>)];
+
 /// Sends records and waits until all are acknowledged.
 pub struct Producing(BaseProducer);
 
@@ -66,8 +69,21 @@ impl Producing {
         Producing(producer)
     }
 
-    pub fn send(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]) {
+    pub fn send(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>, headers: Headed<'_>) {
+        self.send_at(topic, None, key, value, headers);
+    }
+
+    /// `created_ms` becomes the record's CreateTime instead of now.
+    pub fn send_at(
+        &self,
+        topic: &str,
+        created_ms: Option<i64>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: Headed<'_>,
+    ) {
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
+        record.timestamp = created_ms;
         record.key = key;
         record.payload = value;
         if !headers.is_empty() {

@@ -12,7 +12,11 @@ mod broker;
 mod client;
 mod embedded;
 mod hostile;
+mod mutated;
+#[path = "../common/mutation.rs"]
+mod mutation;
 mod pipeline;
+mod real;
 mod stream;
 mod topics;
 
@@ -31,7 +35,7 @@ fn main() -> ExitCode {
         eprintln!("\nSKIPPED: {missing}. The tests on genuine Kafka need a JDK 17 and Maven.\n");
     }
     let skip = missing.is_some() && !required;
-    let cases: [(&str, Case); 11] = [
+    let cases: [(&str, Case); 12] = [
         ("one_partition_equals_replay", |broker| pipeline::equals_replay(broker, 1)),
         ("four_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 4)),
         ("twelve_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 12)),
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         ("missing_topics_are_named_at_once", topics::missing),
         ("a_wrong_policy_is_named_with_its_remedy", topics::wrong_policy),
         ("rejects_keep_bytes_and_headers", hostile::rejects_keep_bytes_and_headers),
+        ("mutated_records_harm_no_other", mutated::harm_no_other),
     ];
     let shared: Arc<OnceLock<Result<Broker, String>>> = Arc::default();
     let mut trials: Vec<Trial> = cases
@@ -60,7 +65,7 @@ fn main() -> ExitCode {
         for partitions in [1, 4, 12] {
             let (shared, path) = (Arc::clone(&shared), path.clone());
             let run = move || match shared.get_or_init(Broker::start) {
-                Ok(broker) => pipeline::real_file(broker, &path, partitions),
+                Ok(broker) => real::equals_replay(broker, &path, partitions),
                 Err(why) => Err(Failed::from(format!("no Kafka: {why}"))),
             };
             trials.push(Trial::test(format!("real_file_with_{partitions}_partitions_equals_replay"), run));

@@ -14,8 +14,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const INPUTS: [&str; 4] = ["social.follows", "social.mentions", "commerce.reviews", "commerce.purchases"];
-const OUTPUTS: [&str; 6] = [
+pub const INPUTS: [&str; 4] = ["social.follows", "social.mentions", "commerce.reviews", "commerce.purchases"];
+pub const OUTPUTS: [&str; 6] = [
     "influence.score-changes",
     "influence.scores",
     "influence.cascades",
@@ -113,7 +113,7 @@ impl Deployment {
         Reading::new(&self.address, &self.topic(role)).all()
     }
 
-    fn journal(&self) -> Vec<Value> {
+    pub fn journal(&self) -> Vec<Value> {
         let parse = |record: Record| serde_json::from_slice(&record.value.unwrap()).unwrap();
         self.read("influence.journal").into_iter().map(parse).collect()
     }
@@ -143,7 +143,7 @@ impl Deployment {
     }
 }
 
-fn bellwether() -> Command {
+pub fn bellwether() -> Command {
     Command::new(env!("CARGO_BIN_EXE_bellwether"))
 }
 
@@ -169,6 +169,14 @@ impl Drop for Running {
 impl Running {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The metrics at this moment, as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        let log = self.log();
+        let (_, rest) = log.rsplit_once("http://").unwrap();
+        let address = rest.split('/').next().unwrap();
+        ureq::get(format!("http://{address}/metrics")).call().unwrap().body_mut().read_to_string().unwrap()
     }
 
     /// All instances of a deployment write to one log.
@@ -200,7 +208,7 @@ impl Running {
 }
 
 /// Values by key, in order.
-type ByKey = BTreeMap<String, Vec<String>>;
+pub type ByKey = BTreeMap<String, Vec<String>>;
 
 fn by_key(records: &[Record]) -> ByKey {
     let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap_or_default()).unwrap();
@@ -212,15 +220,21 @@ fn by_key(records: &[Record]) -> ByKey {
 }
 
 /// What `bellwether replay` makes of the same events, by output role.
-fn replayed(deployment: &Deployment, events: &[Event]) -> BTreeMap<&'static str, ByKey> {
+pub fn replayed(deployment: &Deployment, events: &[Event]) -> BTreeMap<&'static str, ByKey> {
     let input = deployment.directory.path().join("events.ndjson");
     let out = deployment.directory.path().join("replayed");
     let mut file = fs::File::create(&input).unwrap();
     for event in events {
         writeln!(file, "{{\"topic\":\"{}\",\"value\":{}}}", event.topic, event.value).unwrap();
     }
+    drop(file);
     let output = deployment.command(&["replay", input.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    outputs(deployment, &out)
+}
+
+/// What a replay wrote, by output role.
+pub fn outputs(deployment: &Deployment, out: &Path) -> BTreeMap<&'static str, ByKey> {
     let published = OUTPUTS.into_iter().filter(|role| *role != "influence.journal");
     published.map(|role| (role, lines(&out.join(format!("{}.ndjson", deployment.topic(role)))))).collect()
 }
@@ -230,12 +244,14 @@ fn lines(path: &Path) -> ByKey {
     struct Line<'a> {
         key: Option<String>,
         #[serde(borrow)]
-        value: &'a RawValue,
+        value: Option<&'a RawValue>,
     }
     let mut all = ByKey::new();
     for line in fs::read_to_string(path).unwrap_or_default().lines() {
         let line: Line<'_> = serde_json::from_str(line).unwrap();
-        all.entry(line.key.unwrap_or_default()).or_default().push(line.value.get().into());
+        all.entry(line.key.unwrap_or_default())
+            .or_default()
+            .push(line.value.map_or(String::new(), |value| value.get().into()));
     }
     all
 }
@@ -248,7 +264,7 @@ fn check_outputs(deployment: &Deployment, events: &[Event]) -> Result<(), Failed
     compare(deployment, &expected)
 }
 
-fn compare(deployment: &Deployment, expected: &BTreeMap<&'static str, ByKey>) -> Result<(), Failed> {
+pub fn compare(deployment: &Deployment, expected: &BTreeMap<&'static str, ByKey>) -> Result<(), Failed> {
     for (role, expected) in expected {
         let mut found = by_key(&deployment.read(role));
         let mut expected = expected.clone();
@@ -273,7 +289,7 @@ fn compare(deployment: &Deployment, expected: &BTreeMap<&'static str, ByKey>) ->
 }
 
 /// Every customer's changes are numbered without gaps, each begins at the score where the last one ended.
-fn check_chains(changes: &[Record]) {
+pub fn check_chains(changes: &[Record]) {
     let mut last: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for record in changes {
         let change: Value = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
@@ -287,7 +303,7 @@ fn check_chains(changes: &[Record]) {
     }
 }
 
-fn check_committed(deployment: &Deployment) {
+pub fn check_committed(deployment: &Deployment) {
     for role in INPUTS {
         let offsets = client::committed(&deployment.address, &deployment.group(), &deployment.topic(role));
         assert!(offsets.iter().all(|(committed, end)| committed == end), "{role}: {offsets:?}");
@@ -304,39 +320,6 @@ pub fn equals_replay(broker: &Broker, partitions: i32) -> Result<(), Failed> {
     assert_eq!(running.end("TERM"), Some(0), "{}", running.log());
     check_outputs(&deployment, &events)?;
     check_committed(&deployment);
-    Ok(())
-}
-
-/// The events of a file as `bellwether replay` reads it, named by `BELLWETHER_TEST_EVENTS`: for data that is not ours to keep here.
-pub fn real_file(broker: &Broker, path: &str, partitions: i32) -> Result<(), Failed> {
-    #[derive(serde::Deserialize)]
-    struct Line<'a> {
-        topic: String,
-        #[serde(borrow)]
-        value: &'a RawValue,
-    }
-    #[derive(serde::Deserialize)]
-    struct Stamp {
-        occurred_at: i64,
-    }
-    let mut events = Vec::new();
-    for (number, line) in fs::read_to_string(path)?.lines().enumerate() {
-        let line: Line<'_> = serde_json::from_str(line)?;
-        let topic = INPUTS.into_iter().find(|role| *role == line.topic).ok_or("an unknown topic")?;
-        let at = serde_json::from_str::<Stamp>(line.value.get())?.occurred_at;
-        events.push(Event { topic, key: (number % 997).to_string(), value: line.value.get().into(), at });
-    }
-    let mut deployment = Deployment::new(broker);
-    deployment.settings = "[epoch]\nidle_after_ms = 5000\n".into();
-    deployment.create_topics(partitions);
-    deployment.produce(&events);
-    let mut running = deployment.start();
-    deployment.wait_for_all(&mut running, &events)?;
-    assert_eq!(running.end("TERM"), Some(0), "{}", running.log());
-    compare(&deployment, &replayed(&deployment, &events))?;
-    check_committed(&deployment);
-    let last = deployment.journal().pop().ok_or("no journal")?;
-    eprintln!("{path}, {partitions} partitions: {} outputs, digest {}", last["outputs"], last["digest"]);
     Ok(())
 }
 
