@@ -239,3 +239,50 @@ fn compare(now: &JournalEntry, then: &JournalEntry) -> Result<(), Failure> {
         now.watermark.0
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Time, Topic};
+    use crate::wire::Digest;
+
+    const SLOTS: [Slot; 2] =
+        [Slot { topic: Topic::Follows, partition: 0 }, Slot { topic: Topic::Follows, partition: 1 }];
+
+    fn entry(config: &Config, epoch: u64, ends: &[(i32, i64)]) -> JournalEntry {
+        let ends = ends.iter().map(|&(partition, end)| (Topic::Follows, partition, end)).collect();
+        let model = config.fingerprint.clone();
+        JournalEntry { epoch, ends, watermark: Time::MIN, digest: Digest::default(), outputs: 0, model }
+    }
+
+    #[test]
+    fn every_record_goes_to_the_epoch_that_read_it() {
+        let config = Config::default();
+        // The second partition came later, and the second epoch did not read the first partition.
+        let entries = [
+            entry(&config, 0, &[(0, 5)]),
+            entry(&config, 1, &[(0, 8)]),
+            entry(&config, 2, &[(1, 3)]),
+            entry(&config, 3, &[(0, 9), (1, 4)]),
+        ];
+        let mut plan = Plan::new(&config, &SLOTS, &[5, 0], &entries).ok().unwrap();
+        let mut epochs = |slot, offsets: &[i64]| offsets.iter().map(|o| plan.epoch_of(slot, *o)).collect::<Vec<_>>();
+        assert_eq!(epochs(0, &[5, 7, 8, 9]), [Some(1), Some(1), Some(3), None]);
+        assert_eq!(epochs(1, &[0, 2, 3, 4]), [Some(2), Some(2), Some(3), None]);
+    }
+
+    #[test]
+    fn what_no_longer_fits_has_its_own_exit_code() {
+        let config = Config::default();
+        let entries = [entry(&config, 0, &[(0, 5)]), entry(&config, 1, &[(0, 8)])];
+        let code = |slots: &[Slot], starts: &[i64], entries: &[JournalEntry]| {
+            Plan::new(&config, slots, starts, entries).err().map(|failure| failure.exit_code())
+        };
+        assert_eq!(code(&SLOTS, &[5, 0], &entries), None);
+        assert_eq!(code(&SLOTS, &[6, 0], &entries), Some(3), "the log begins too late");
+        assert_eq!(code(&SLOTS, &[5, 7], &entries), None, "of the other partition nothing was read");
+        assert_eq!(code(&SLOTS[1..], &[0], &entries), Some(3), "a partition is gone");
+        let other = JournalEntry { model: "other".into(), ..entries[1].clone() };
+        assert_eq!(code(&SLOTS, &[5, 0], &[entries[0].clone(), other]), Some(2), "another model");
+    }
+}

@@ -52,6 +52,16 @@ pub fn create_topic(address: &str, name: &str, partitions: i32, settings: &[(&st
     answers.into_iter().for_each(|answer| drop(answer.unwrap()));
 }
 
+/// Deletes what partition 0 holds before `offset`.
+pub fn delete_records(address: &str, topic: &str, offset: i64) {
+    let admin: AdminClient<DefaultClientContext> = config(address).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let deleted = runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    deleted.elements().iter().for_each(|element| element.error().unwrap());
+}
+
 /// Headers to send, in their order.
 pub type Headed<'a> = &'a [(&'a str, Option<&'a [u8]>)];
 

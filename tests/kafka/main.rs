@@ -11,6 +11,7 @@
 mod broker;
 mod client;
 mod embedded;
+mod history;
 mod hostile;
 mod mutated;
 #[path = "../common/mutation.rs"]
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         eprintln!("\nSKIPPED: {missing}. The tests on genuine Kafka need a JDK 17 and Maven.\n");
     }
     let skip = missing.is_some() && !required;
-    let cases: [(&str, Case); 12] = [
+    let cases: [(&str, Case); 14] = [
         ("one_partition_equals_replay", |broker| pipeline::equals_replay(broker, 1)),
         ("four_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 4)),
         ("twelve_partitions_equal_replay", |broker| pipeline::equals_replay(broker, 12)),
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         ("missing_topics_are_named_at_once", topics::missing),
         ("a_wrong_policy_is_named_with_its_remedy", topics::wrong_policy),
         ("rejects_keep_bytes_and_headers", hostile::rejects_keep_bytes_and_headers),
+        ("history_of_another_digest_is_refused", history::another_digest_is_refused),
+        ("history_that_the_log_lost_is_refused", history::a_log_that_reaches_back_no_longer_is_refused),
         ("mutated_records_harm_no_other", mutated::harm_no_other),
     ];
     let shared: Arc<OnceLock<Result<Broker, String>>> = Arc::default();

@@ -153,3 +153,38 @@ fn client(kafka: &Kafka, ours: &[(&str, &str)], fixed: &[(&str, &str)]) -> Clien
     config.set("bootstrap.servers", &kafka.brokers);
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RDKafkaErrorCode as Code;
+
+    #[test]
+    fn every_error_has_a_fate() {
+        for (code, expected) in [
+            (Code::BrokerTransportFailure, Fate::Retry),
+            (Code::CoordinatorLoadInProgress, Fate::Retry),
+            (Code::InvalidProducerEpoch, Fate::Fenced),
+            (Code::OffsetOutOfRange, Fate::Input),
+            (Code::TopicAuthorizationFailed, Fate::Input),
+            (Code::InvalidRecord, Fate::Fatal),
+        ] {
+            assert_eq!(fate(&KafkaError::MessageConsumption(code)), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn settling_retries_what_passes_and_nothing_else() {
+        let passing = KafkaError::MessageConsumption(Code::LeaderNotAvailable);
+        let mut errors = vec![passing.clone(), passing];
+        let settled = settle("asking", Duration::from_secs(60), || errors.pop().map_or(Ok(7), Err));
+        assert_eq!(settled.ok(), Some(7));
+        let mut calls = 0;
+        let fenced = settle("asking", Duration::from_secs(60), || {
+            calls += 1;
+            Err::<(), _>(KafkaError::MessageConsumption(Code::ProducerFenced))
+        });
+        assert!(matches!(fenced, Err(BrokerError::Fenced(_))));
+        assert_eq!(calls, 1);
+    }
+}
