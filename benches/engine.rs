@@ -18,8 +18,6 @@ struct Market {
     days: i64,
     /// Customer 0 is followed by this many of the others.
     celebrity: u32,
-    /// Share of purchases that customer 0 makes, in thousandths.
-    celebrity_buys: u32,
 }
 
 #[global_allocator]
@@ -30,15 +28,7 @@ const START: i64 = 1_767_225_600_000;
 impl Market {
     fn reference(scale: f64) -> Market {
         let n = |full: f64| (full * scale) as u32;
-        Market {
-            customers: n(1e6),
-            follows: n(8e6),
-            purchases: n(8e6),
-            products: n(1e5),
-            days: 60,
-            celebrity: 0,
-            celebrity_buys: 0,
-        }
+        Market { customers: n(1e6), follows: n(8e6), purchases: n(8e6), products: n(1e5), days: 60, celebrity: 0 }
     }
 
     /// All events, in chunks as the wire would give them: follows first, then purchases, in event-time order.
@@ -61,8 +51,7 @@ impl Market {
         let span = self.days * DAY_MS;
         for i in 0..self.purchases {
             let at = START + 60_000 + (i64::from(i) * span) / i64::from(self.purchases);
-            let celebrity = random.random_range(0..1000) < self.celebrity_buys;
-            let customer = if celebrity { 0 } else { random.random_range(0..self.customers) };
+            let customer = random.random_range(0..self.customers);
             let product = (random.random::<f64>().powi(3) * f64::from(self.products)) as u32;
             draw.purchase(at, customer, product, random.random_range(100..1_000_000));
         }
@@ -171,19 +160,55 @@ fn main() {
     );
     drop(engine);
 
-    let tenth = Market::reference(scale / 4.0);
-    let (plain, _) = rate("a quarter of it", Params::default(), &tenth.chunks());
-    let famous = Market { celebrity: tenth.customers - 1, celebrity_buys: 10, ..Market::reference(scale / 4.0) };
-    let (with, _) = rate("… customer 0 followed by all, buying 1 %", Params::default(), &famous.chunks());
-    let quiet = Market { celebrity: tenth.customers - 1, celebrity_buys: 0, ..Market::reference(scale / 4.0) };
-    let (without, _) = rate("… customer 0 followed by all, not buying", Params::default(), &quiet.chunks());
-    println!("celebrity buying / not buying: {:.2}\n", with / without);
+    let small = Market::reference(scale / 4.0);
+    let chunks = small.chunks();
+    let (plain, _) = rate("a quarter of it", Params::default(), &chunks);
     for days in [1, 7, 56] {
         let params = Params { window_ms: days * DAY_MS, ..Params::default() };
-        let (ns, _) = rate(&format!("window of {days} d"), params, &tenth.chunks());
+        let (ns, _) = rate(&format!("window of {days} d"), params, &chunks);
         println!("    / window of 14 d: {:.2}", ns / plain);
     }
-    let long = Market { purchases: tenth.purchases * 4, days: 240, ..Market::reference(scale / 4.0) };
-    let (ns, _) = rate("four times as long", Params::default(), &long.chunks());
-    println!("    / 60 d: {:.2}", ns / plain);
+
+    let famous = Market { celebrity: small.customers - 1, ..Market::reference(scale / 4.0) };
+    let mut engine = run(Params::default(), &famous.chunks(), 5).engine;
+    let [ordinary, celebrity] = [false, true].map(|celebrity| {
+        let mut draw = Draw { chunks: vec![Chunk::default()], count: if celebrity { 1 << 40 } else { 1 << 41 } };
+        for i in 0..20_000 {
+            let customer = if celebrity { 0 } else { 1 + i % (small.customers - 1) };
+            let at = engine.watermark().0 + 1 + i64::from(i) * 1000;
+            draw.purchase(at, customer, (i * 7) % small.products, 1000);
+        }
+        let started = Instant::now();
+        let watermark = Time(engine.watermark().0 + 20_000 * 1000 + 1);
+        engine.step(&Batch { chunks: &draw.chunks, watermark }, &mut Effects::default());
+        started.elapsed().as_secs_f64() / 20_000.0 * 1e9
+    });
+    println!("\na purchase of somebody with {} followers {celebrity:.0} ns", famous.celebrity);
+    println!(
+        "a purchase of an ordinary customer {ordinary:.0} ns\n    celebrity / ordinary: {:.2}\n",
+        celebrity / ordinary
+    );
+
+    // Memory of adoptions is full after 90 days: from then on a day must cost what the day before did.
+    let long = Market { purchases: small.purchases * 4, days: 240, ..Market::reference(scale / 4.0) };
+    let chunks = long.chunks();
+    let purchases = &chunks[chunks.len() - chunks.len() * 8 / 10..];
+    let first = chunks.len() - purchases.len();
+    let mut engine = run(Params::default(), &chunks[..first], 5).engine;
+    let quarters: Vec<f64> = purchases
+        .chunks(purchases.len().div_ceil(4))
+        .map(|quarter| {
+            let started = Instant::now();
+            let mut effects = Effects::default();
+            for batch in quarter.chunks(5) {
+                let newest = batch.iter().flat_map(|chunk| &chunk.records).map(|r| r.at.0).max().unwrap_or(0);
+                engine.step(&Batch { chunks: batch, watermark: Time(newest) }, &mut effects);
+                effects.clear();
+            }
+            started.elapsed().as_secs_f64() * 1e9 / events(quarter) as f64
+        })
+        .collect();
+    let told: Vec<String> = quarters.iter().map(|ns| format!("{ns:.0}")).collect();
+    println!("240 days of purchases, ns each by quarter: {}", told.join(", "));
+    println!("    last quarter / the one before: {:.2}", quarters[3] / quarters[2]);
 }
